@@ -48,6 +48,8 @@ export interface WidgetReading extends Reading {
   readonly family: WidgetFamily
   /** Whether a solution was injected and expired before the page used it. */
   readonly expired: boolean
+  /** Whether its vendor's script could not be loaded. */
+  readonly blocked: boolean
   /** Whether the browser's list of frames is all that shows it. */
   readonly hinted: boolean
   /** Whether it would be due if a person could not see the frame that it is in. */
@@ -74,6 +76,7 @@ const entryHead = z.object({
   id: z.string().regex(/^[a-z0-9]{1,20}-\d{1,9}$/),
   family: z.enum(FAMILIES),
   expired: z.boolean().catch(false),
+  blocked: z.boolean().catch(false),
   hinted: z.boolean().catch(false),
 } satisfies Shape<WidgetHead>)
 const missingReply = z.object({

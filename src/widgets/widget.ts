@@ -21,6 +21,8 @@ export interface FoundChallenge extends Challenge {
   readonly due: boolean
   /** Whether a solution was injected and expired before the page used it. */
   readonly expired: boolean
+  /** Set if the page could not load its vendor's script (an ad blocker, a policy, the network): it is never due. */
+  readonly blocked?: true | undefined
 }
 
 /** What a family reads from the page's facts: the challenge, and its state. */

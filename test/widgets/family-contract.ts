@@ -1,5 +1,6 @@
 import type { Page } from 'playwright'
 import { describe, expect, test } from 'vitest'
+import type { Found } from '../../src/adapters/engine/finder.js'
 import type { GuardContextOptions } from '../../src/adapters/engine/guard-driver.js'
 import type { Solution } from '../../src/guard/types.js'
 import { manualClock } from '../../src/testing/clock.js'
@@ -52,6 +53,8 @@ export interface FamilyContract {
   readonly watched?: readonly [path: string, more: object]
   /** A page whose widget names its callback, and that name. */
   readonly named?: { readonly path: string; readonly callback: string }
+  /** A page whose HTML shows the widget, and the script without which nothing would use an answer. */
+  readonly blocked?: { readonly path: string; readonly script: string }
   /** Whether the vendor's own script catches what the page's callback throws, and passes it on to the page. */
   readonly catches?: true
   /** A page that renders its widget with `draw()`, and the vendor's API, once that is loaded. */
@@ -139,8 +142,12 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
         await at.open(BEFORE)
         const frame = await open(at, path)
         const page = frame.page()
-        await eventually(async () => (await at.captcha.find(page))[0]?.due === true)
-        expect([...(await at.captcha.find(page))]).toMatchObject([{ ...family.found, sitekey: at.sitekey, ...more }])
+        let found: Found | undefined
+        await eventually(async () => {
+          found = await at.captcha.find(page)
+          return found[0]?.due === true
+        })
+        expect([...(found ?? [])]).toMatchObject([{ ...family.found, sitekey: at.sitekey, ...more }])
         expect(await at.captcha.solve(page)).toMatchObject({ solved: [{}] })
         expect(await frame.evaluate('calls.length')).toBe(1)
         await frame.click(submit)
@@ -382,7 +389,23 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
     })
   }
 
-  const { named, watched: throwing } = family
+  const { blocked, named, watched: throwing } = family
+  if (blocked) {
+    test(`buys nothing for ${name} whose script the page could not load, and says so`, async () => {
+      await at.guard({}, options)
+      await at.newPage()
+      await at.page.route(blocked.script, (route) => route.abort('blockedbyclient'))
+      await at.page.goto(`${at.site.url}${blocked.path}`)
+      expect(await at.find()).toMatchObject([{ blocked: true, due: false, answered: false }])
+      expect(await at.captcha.solve(at.page)).toMatchObject({
+        solved: [],
+        skipped: [{ reason: 'script-blocked' }],
+        cost: 0,
+      })
+      expect(at.grant.challenges).toEqual([])
+    })
+  }
+
   if (throwing) {
     describe(`reports that the page of ${name} was not told of its solution:`, () => {
       test('its callback throws, and the error reaches the page’s own handlers', async () => {

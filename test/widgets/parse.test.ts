@@ -124,6 +124,7 @@ describe('reads what a page reports of its widgets:', () => {
           due: true,
           dueUnseen: false,
           expired: false,
+          blocked: false,
           hinted: false,
         },
       ],
@@ -207,6 +208,7 @@ describe('reads what a page reports of its widgets:', () => {
         due: true,
         dueUnseen: false,
         expired: false,
+        blocked: false,
         hinted: false,
       },
     ])

@@ -407,7 +407,19 @@ export class Finder {
     frame: DriverFrame,
     pageLoad: object,
     { origin, loading, secret }: FrameReading,
-    { id, family, challenge, ambiguousWith, visible, answered, executed, due, dueUnseen, expired }: WidgetReading,
+    {
+      id,
+      family,
+      challenge,
+      ambiguousWith,
+      visible,
+      answered,
+      executed,
+      due,
+      dueUnseen,
+      expired,
+      blocked,
+    }: WidgetReading,
     seen = true,
   ): WidgetLocation {
     const known: Challenge = { ...challenge, family, ...this.#urls(page, frame, origin) }
@@ -418,8 +430,9 @@ export class Finder {
       visible: visible && seen,
       answered,
       executed,
-      due: seen ? due : dueUnseen,
+      due: !blocked && (seen ? due : dueUnseen),
       expired,
+      ...(blocked && { blocked }),
     }
     const documentOrigin = documentOriginOf(frame)
     return { page, frame, id, challenge: found, pageLoad, loading, documentOrigin, documentSecret: secret }

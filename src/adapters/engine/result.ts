@@ -18,6 +18,7 @@ import type { UnnamedFrame } from './named-frames.js'
  * - `blocking-test-key`: its sitekey is a test key that its vendor publishes to fail, and the policy answers test keys
  *   as their vendor documents
  * - `auto-passed`: it was answered by itself within the grace
+ * - `script-blocked`: the page could not load its vendor's script, so nothing would use the answer
  * - `removed`: it was removed within the grace
  */
 export type SkipReason =
@@ -28,6 +29,7 @@ export type SkipReason =
   | 'expired'
   | 'blocking-test-key'
   | 'auto-passed'
+  | 'script-blocked'
   | 'removed'
 
 /** The outcome of a solve whose solution is in the page. */

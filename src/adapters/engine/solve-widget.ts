@@ -32,6 +32,7 @@ export function skipReason(
   renewed: number,
 ): SkipReason | undefined {
   if (challenge.answered) return 'answered'
+  if (challenge.blocked) return 'script-blocked'
   if (testKeys === 'answer' && isBlockingTestKey(challenge)) return 'blocking-test-key'
   const interaction = WIDGETS[challenge.family].interaction(challenge)
   if (interaction === 'passive') return recaptchaV3 === 'solve' && challenge.due ? undefined : 'passive'
@@ -192,6 +193,7 @@ function toChallenge({
   executed,
   due,
   expired,
+  blocked,
   ...challenge
 }: FoundChallenge): Challenge {
   return challenge

@@ -39,8 +39,18 @@ export interface WidgetView {
   proofOfWork?(start: boolean): ProofOfWorkProgress
 }
 
+/** The script of a vendor, by which it is told that a page could not load it. */
+export interface VendorScript {
+  /** The properties of the window that it defines. */
+  readonly globals: readonly string[]
+  /** Parts of its addresses. */
+  readonly addresses: readonly string[]
+}
+
 /** One family of widgets, inside the page. */
 export interface PageFamily {
+  /** Set where the page's HTML shows a widget before that script has run. */
+  readonly script?: VendorScript
   /** Finds its widgets, at most `max` of them, and counts the others. */
   scan(context: PageContext, max: number): FamilyViews
 }

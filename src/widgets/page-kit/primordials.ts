@@ -21,7 +21,6 @@ export function capture() {
     stringify: JSON.stringify,
     Promise,
     now: Date.now,
-    random: Math.random,
     setTimeout: window.setTimeout,
     clearTimeout: window.clearTimeout,
     slice: String.prototype.slice,

@@ -102,6 +102,8 @@ export interface WidgetHead {
   readonly family: string
   /** Whether a solution was injected and expired before the page used it. */
   readonly expired: boolean
+  /** Whether its vendor's script could not be loaded. */
+  readonly blocked?: boolean | undefined
   /** Whether the browser's list of frames is all that shows this widget. */
   readonly hinted?: boolean | undefined
 }

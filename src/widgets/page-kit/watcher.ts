@@ -1,4 +1,4 @@
-import type { Primordials } from './primordials.js'
+import type { List, Primordials } from './primordials.js'
 import type { PageApi, PageEntry } from './protocol.js'
 
 /** What watches one family's API, and what it recorded. */
@@ -43,6 +43,8 @@ export interface Observer extends PageEntry<Main> {
   origin: string
   /** The document that is observed: a window may outlive its first, empty one. */
   document: Document
+  /** Scripts that could not be loaded. */
+  readonly failedScripts: List<Element>
   /** Starts, or starts again for another document of the same window. */
   begin(holdMs?: number): void
   watchAll(): void

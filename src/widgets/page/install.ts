@@ -1,4 +1,4 @@
-import { bare, capture } from '../page-kit/primordials.js'
+import { bare, capture, list, pushBounded } from '../page-kit/primordials.js'
 import type { WindowKey } from '../page-kit/protocol.js'
 import type { Observer, Watch, Watcher } from '../page-kit/watcher.js'
 import { watches } from './watches.js'
@@ -38,8 +38,9 @@ function create(): Observer {
     over: false,
     origin: window.origin,
     document,
+    failedScripts: list(),
     begin(holdMs) {
-      if (holdMs !== undefined) observer.holdMs = holdMs
+      observer.holdMs = holdMs ?? observer.holdMs
       if (observer.document !== document) {
         observer.document = document
         observer.origin = window.origin
@@ -48,16 +49,14 @@ function create(): Observer {
       }
       // A script's load event is dispatched right after it ran, before any other script runs: this is the one moment to
       // patch.
-      p.apply(p.listen, document, ['load', loaded, true])
-      p.apply(p.listen, window, ['pagehide', left, true])
+      eachEvent(p.listen)
       p.apply(p.observe, emptied, [document, { childList: true }])
       check()
     },
     watchAll: () => check(undefined, true),
     undo() {
       observer.over = true
-      p.apply(p.unlisten, document, ['load', loaded, true])
-      p.apply(p.unlisten, window, ['pagehide', left, true])
+      eachEvent(p.unlisten)
       p.apply(p.disconnect, emptied, [])
       delete (window as Partial<Window>)[KEY]
       for (const name in logs) logs[name]?.undo()
@@ -84,18 +83,27 @@ function create(): Observer {
     }
   }
 
-  /**
-   * A window may outlive its first, empty document, where another page of its origin has touched it: a pop-up, or a
-   * frame. Then no init script runs again; timers do, and run before a script is loaded into the next document.
-   */
-  function left(): void {
-    const look = () => observer.over || observer.document === document || observer.begin()
-    for (let afterMs = 0; afterMs < 99; afterMs += 9) p.apply(p.setTimeout, window, [look, afterMs])
+  function look(): void {
+    if (!observer.over && observer.document !== document) observer.begin()
   }
 
-  function loaded(event: Event): void {
-    const script = event.target as Element | null
-    if (script?.localName === 'script') check(script)
+  function eachEvent(call: typeof p.listen): void {
+    p.apply(call, document, ['load', onEvent, true])
+    p.apply(call, document, ['error', onEvent, true])
+    p.apply(call, window, ['pagehide', onEvent, true])
+  }
+
+  function onEvent({ type, target }: Event): void {
+    const script = target as Element | null
+    if (type === 'pagehide') {
+      // A window may outlive its first, empty document, where another page of its origin has touched it: a pop-up, or a
+      // frame. Then no init script runs again; timers do, and run before a script is loaded into the next document.
+      p.apply(p.setTimeout, window, [look])
+      p.apply(p.setTimeout, window, [look, 50])
+    } else if (script?.localName === 'script') {
+      if (type === 'load') check(script)
+      else pushBounded(observer.failedScripts, script)
+    }
     observer.onChange?.()
   }
 }

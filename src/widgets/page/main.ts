@@ -1,5 +1,6 @@
 // The core script: finds widgets and injects solutions, by the families that are added to it. It is evaluated with the
 // first call that needs it, and takes the built-ins that the init script has saved.
+import { isBlocked } from '../page-kit/blocked.js'
 import { createDom } from '../page-kit/dom.js'
 import { cancelTimers, runLater } from '../page-kit/expiry.js'
 import type { PageContext, PageFamily, WidgetView } from '../page-kit/family.js'
@@ -67,6 +68,7 @@ const MAX_KNOWN = 1_000
 /** How many random numbers are drawn at a time. */
 const CHUNK = 1_024
 const SECRET_LENGTH = 16
+const DOC_LENGTH = 3
 
 function createMain(observer: Observer): Core {
   const { p } = observer
@@ -76,8 +78,6 @@ function createMain(observer: Observer): Core {
   const dom = createDom(p)
   const known = list<KnownWidget>()
   const pads = list<Pad>()
-  // Random for each document, so that an id of another document never matches.
-  const doc = `d${p.apply(p.slice, p.random().toString(36), [2, 12])}`
   let count = 0
   let padCount = 0
   /** In the order in which widgets are listed. */
@@ -143,6 +143,8 @@ function createMain(observer: Observer): Core {
   }
 
   const secret = hex(randomNumbers(SECRET_LENGTH))
+  // Random for each document, so that an id of another document never matches.
+  const doc = `d${hex(randomNumbers(DOC_LENGTH))}`
 
   /** The solution that was sealed with a pad, and the end of that pad; undefined if this document has no such pad. */
   const open = ({ pad: id, token, fields, lifetimeMs, unlessAnswered }: SealedSolution): PageSolution | undefined => {
@@ -219,6 +221,7 @@ function createMain(observer: Observer): Core {
         const family = families[name]
         if (!family) continue
         const scanned = scan(family, max - found)
+        const blocked = scanned.views.size > 0 && !!family.script && isBlocked(context, family.script)
         omitted += scanned.omitted
         if (scanned.failed) widgets += `${widgets && ','}${json(p, { family: name, failed: true }, 100)}`
         for (let at = 0; at < scanned.views.size; at++, found++) {
@@ -235,7 +238,7 @@ function createMain(observer: Observer): Core {
           if (facts.answered || (facts.executed && executedAgain)) delete entry.expired
           const sitekey = text(facts.sitekey)
           if (sitekey) push(sitekeys, sitekey)
-          const head = { id, family: name, expired: !!entry.expired } satisfies WidgetHead
+          const head = { id, family: name, expired: !!entry.expired, blocked } satisfies WidgetHead
           widgets += `${widgets && ','}${json(p, { ...head, ...facts }, MAX_STRING_LENGTH)}`
         }
       }

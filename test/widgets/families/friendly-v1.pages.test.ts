@@ -38,6 +38,7 @@ familyContract(at, {
     field: FIELD,
     check: async (fields, tokens) => expect(fields).toEqual(tokens),
   },
+  blocked: { path: '/friendly/v1', script: '**/friendly-challenge/**' },
   named: { path: '/friendly/v1/named', callback: 'answered' },
   watched: ['/friendly/v1/made', {}],
   openBefore: { paths: ['/friendly/v1/made'], token: 'calls.join()' },

@@ -38,6 +38,7 @@ familyContract(at, {
       expect(read).toEqual([fields[0], fields[2]])
     },
   },
+  blocked: { path: '/hcaptcha', script: '**/api.js*' },
   named: { path: '/hcaptcha/named', callback: 'answered' },
   watched: ['/hcaptcha/explicit', {}],
   openBefore: {

@@ -51,6 +51,7 @@ familyContract(at, {
       expect(await at.page.evaluate(ask)).toEqual([fields[0], null, fields[2]])
     },
   },
+  blocked: { path: '/mtcaptcha', script: '**/mtcaptcha*.js*' },
   named: { path: '/mtcaptcha/named', callback: 'keep' },
   watched: ['/mtcaptcha/named', {}],
   openBefore: { paths: ['/mtcaptcha/named'], token: 'mtcaptcha.getVerifiedToken()' },

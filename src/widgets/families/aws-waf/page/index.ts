@@ -51,13 +51,13 @@ function createView(context: PageContext, render: Render): AwsWafView | undefine
       sitekey,
       script: script && dom.source(script),
       visible: dom.seen(container),
-      answered: render.answered,
+      answered: render.hasToken,
     },
     same: (other) => (other as AwsWafView).container === container,
     inject({ token, unlessAnswered }) {
-      if (unlessAnswered && render.answered) return 'answered'
+      if (unlessAnswered && render.hasToken) return 'answered'
       if (!setToken(context, token)) return 'refused'
-      render.answered = true
+      render.hasToken = true
       return 'ok'
     },
     notifyPage({ token }) {

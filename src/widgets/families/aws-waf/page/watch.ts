@@ -14,7 +14,7 @@ export interface Render {
   /** The page's parameters: its key, and its callbacks. */
   readonly params: object
   /** Whether the page has received a token. */
-  answered: boolean
+  hasToken: boolean
   /** Whether something was seen in the container. */
   drawn?: boolean
 }
@@ -40,7 +40,7 @@ function watchAwsWaf(observer: Observer): AwsWafLog {
       renders,
       find(renders, (other) => other.container === container),
     )
-    const render = pushBounded(renders, { container, params, answered: false })
+    const render = pushBounded(renders, { container, params, hasToken: false })
     return p.apply(call, self, [container, withListener(params, render)])
   }
 
@@ -64,7 +64,7 @@ function watchAwsWaf(observer: Observer): AwsWafLog {
       const { onSuccess } = copy
       if (typeof onSuccess !== 'function') return params
       copy.onSuccess = wrap(observer, onSuccess as (...args: never[]) => unknown, (call, self, args) => {
-        render.answered = true
+        render.hasToken = true
         return p.apply(call, self === copy ? params : self, args)
       })
       return copy

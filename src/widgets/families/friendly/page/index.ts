@@ -22,6 +22,7 @@ interface FriendlyView extends WidgetView {
  * @see https://developer.friendlycaptcha.com/docs/v2/sdk/configuration
  */
 export const friendly: PageFamily = {
+  script: { globals: ['friendlyChallenge', 'frcaptcha'], addresses: ['friendly', 'frcapi.com'] },
   scan(context, max) {
     const scan = scanFrame(context, max)
     return viewsOf(scan, (widget) => createView(context, scan, widget))

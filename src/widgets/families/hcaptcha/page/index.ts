@@ -34,6 +34,7 @@ interface HcaptchaView extends WidgetView {
  * @see https://docs.hcaptcha.com/configuration
  */
 export const hcaptcha: PageFamily = {
+  script: { globals: ['hcaptcha'], addresses: ['/1/api.js'] },
   scan(context, max) {
     const scan = scanFrame(context, max)
     return viewsOf(scan, (widget) => createView(context, scan, widget))

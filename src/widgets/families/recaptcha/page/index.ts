@@ -30,6 +30,7 @@ interface RecaptchaView extends WidgetView {
  * @see https://developers.google.com/recaptcha/docs/v3
  */
 export const recaptcha: PageFamily = {
+  script: { globals: ['grecaptcha'], addresses: ['/recaptcha/'] },
   scan(context, max) {
     const scan = scanFrame(context, max)
     return viewsOf(scan, (widget) => createView(context, scan, widget))
@@ -104,7 +105,7 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
       return waited ? eitherTold('told', called) : unlessUnseen(called, isSeen(context, widget))
     },
     release() {
-      endWaiting((one) => one.release())
+      endWaiting((one) => one.passOn())
     },
   }
   return view
@@ -164,7 +165,7 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
   function isExecuted(): boolean {
     for (let index = 0; index < log.executes.size; index++) {
       const entry = log.executes[index] as Execute
-      if ((entry.open || entry.pending.size > 0) && isTarget(entry)) return true
+      if ((entry.ongoing || entry.pending.size > 0) && isTarget(entry)) return true
     }
     return false
   }
@@ -195,7 +196,7 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
     if (isFirst()) log.answers[''] = injected
     for (let index = 0; index < log.executes.size; index++) {
       const entry = log.executes[index] as Execute
-      if (isTarget(entry)) entry.open = false
+      if (isTarget(entry)) entry.ongoing = false
     }
     const name = widget.n === undefined ? undefined : `${widget.n}`
     const isCurrent = () => (name === undefined || log.answers[name] === injected) && !isExecuted()

@@ -25,7 +25,7 @@ export interface PendingToken {
   /** Answers it with a token, in the place of the vendor. */
   answer(token: string): void
   /** Passes a held call on to the vendor. */
-  release(): void
+  passOn(): void
 }
 
 /** The calls of `execute` for one widget id or sitekey and one action. */
@@ -38,7 +38,7 @@ export interface Execute {
   /** How often it was called. */
   calls: number
   /** Whether it was called, and nothing shows that it has ended. */
-  open: boolean
+  ongoing: boolean
 }
 
 /** An injected token, for `getResponse` or the next `execute`. */
@@ -100,7 +100,7 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
       restore(p, patches)
       for (let index = 0; index < log.executes.size; index++) {
         const { pending } = log.executes[index] as Execute
-        while (pending.size > 0) (pending[0] as PendingToken).release()
+        while (pending.size > 0) (pending[0] as PendingToken).passOn()
       }
     },
   }
@@ -150,7 +150,7 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
     const entry = entryOf(target, action, enterprise)
     const callVendor = () => p.apply(call, self, args)
     if (scores && observer.holdMs > 0) return wait(entry, callVendor)
-    entry.open = typeof target !== 'string'
+    entry.ongoing = typeof target !== 'string'
     const result = callVendor()
     return thenable(result) ? wait(entry, callVendor, result) : result
   }
@@ -165,14 +165,14 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
       const end = (isAnswer: boolean) => {
         p.apply(p.clearTimeout, window, [timer])
         remove(entry.pending, pending)
-        if (isAnswer) entry.open = false
+        if (isAnswer) entry.ongoing = false
       }
       const pending: PendingToken = push(entry.pending, {
         answer(token) {
           end(true)
           resolve(token)
         },
-        release() {
+        passOn() {
           end(false)
           if (vendorPromise) return
           try {
@@ -193,7 +193,7 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
       }
       if (vendorPromise)
         p.apply(vendorPromise.then as (...args: never[]) => unknown, vendorPromise, [resolved, rejected])
-      else timer = p.apply(p.setTimeout, window, [pending.release, observer.holdMs])
+      else timer = p.apply(p.setTimeout, window, [pending.passOn, observer.holdMs])
     })
   }
 
@@ -212,7 +212,7 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
     for (const name in log.answers) if (log.answers[name] === injected) delete log.answers[name]
     for (let index = 0; index < log.executes.size; index++) {
       const entry = log.executes[index] as Execute
-      if (nameOf(entry.target) === nameOf(id)) entry.open = false
+      if (nameOf(entry.target) === nameOf(id)) entry.ongoing = false
     }
   }
 
@@ -220,7 +220,7 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
   function entryOf(target: unknown, action: string | undefined, enterprise: boolean): Execute {
     const called =
       find(log.executes, (entry) => entry.target === target && entry.action === action) ??
-      pushBounded(log.executes, { target, action, enterprise, pending: list(), calls: 0, open: false })
+      pushBounded(log.executes, { target, action, enterprise, pending: list(), calls: 0, ongoing: false })
     called.calls++
     return called
   }

@@ -31,6 +31,7 @@ interface TurnstileView extends WidgetView {
  * @see https://developers.cloudflare.com/turnstile/get-started/client-side-rendering/
  */
 export const turnstile: PageFamily = {
+  script: { globals: ['turnstile'], addresses: ['/turnstile/'] },
   scan(context, max) {
     const scan = scanFrame(context, max)
     return viewsOf(scan, (widget) => createView(context, scan, widget))
