@@ -2,7 +2,12 @@ import { type Money, micros } from '../policy/money.js'
 
 /* Amounts of money in replies: dollars as a decimal, as text or as a number. */
 
-const DECIMAL = /^-?\d{1,9}(?:\.\d{1,18})?$/
+/** As many decimals as programs write that print a binary fraction in full. */
+const DECIMAL = /^-?\d{1,9}(?:\.\d{1,64})?$/
+/** An amount that is larger than any price. */
+const HUGE = /^\d{10,64}(?:\.\d{1,64})?$/
+/** What an amount counts as that is larger than `DECIMAL` takes, dollars. */
+const HUGE_USD = 1e9
 
 /** Whether a text could be an amount. */
 export function isDecimal(text: string): boolean {
@@ -15,9 +20,13 @@ export function parseBalance(value: unknown): Money | undefined {
 }
 
 /**
- * What a solve cost in micro-dollars, rounded up: no cost is counted as less than it was. Undefined for a negative one.
+ * What a solve cost in micro-dollars, rounded up: no cost is counted as less than it was, but a billion dollars is the
+ * most. Undefined for a negative one.
  */
 export function parseCost(value: unknown): Money | undefined {
+  if (typeof value === 'number' ? value >= HUGE_USD : typeof value === 'string' && HUGE.test(value)) {
+    return micros(HUGE_USD * 1_000_000)
+  }
   const money = parseMoney(value)
   return money?.negative ? undefined : money?.above
 }

@@ -49,12 +49,11 @@ describe('an amount of dollars in a reply', () => {
     '1.2.3',
     '$1',
     '٣',
-    '1234567890',
-    '0.1234567890123456789',
-    1e9,
+    '-1234567890',
+    `0.${'1'.repeat(65)}`,
+    '1'.repeat(65),
     -1e9,
     Number.NaN,
-    Number.POSITIVE_INFINITY,
     null,
     undefined,
     true,
@@ -63,6 +62,26 @@ describe('an amount of dollars in a reply', () => {
   ])('%o is none', (value) => {
     expect([parseBalance(value), parseCost(value)]).toEqual([undefined, undefined])
     if (typeof value === 'string') expect(isDecimal(value)).toBe(false)
+  })
+
+  test.each(['1234567890', '1'.repeat(64), '1000000000.5', 1e9, 1e300, Number.POSITIVE_INFINITY])(
+    '%o is no balance, and the largest cost',
+    (value) => {
+      expect([parseBalance(value), parseCost(value)]).toEqual([undefined, 1_000_000_000_000_000])
+    },
+  )
+
+  test('is read in full where a program wrote a binary fraction with all of its decimals', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0.001, max: 99, noNaN: true }),
+        fc.integer({ min: 6, max: 60 }),
+        (dollars, places) => {
+          const cost = parseCost(dollars.toFixed(places))
+          expect(cost).toBeGreaterThanOrEqual(Math.floor(Number(dollars.toFixed(places)) * 1_000_000))
+        },
+      ),
+    )
   })
 
   test.each(['0', '12', '-3', '123456789.123456789012345678'])('%o is recognized by its text', (text) => {

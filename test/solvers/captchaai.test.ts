@@ -235,7 +235,7 @@ describe('captchaAI reads', () => {
     const { readPoll } = captchaAI({ pricing: { per: 'solve', usd: 0.003 } })
     const read = (price: string) => readPoll(ok(`{"status":1,"request":"t","price":${price}}`), 'recaptcha')
     for (const price of ['"0.00299"', '0.00299']) expect(read(price)).toMatchObject({ cost: 2_990 })
-    for (const price of ['"x"', '{}', 'null', '1e300']) expect(read(price)).not.toHaveProperty('cost')
+    for (const price of ['"x"', '{}', 'null', '"1e300"']) expect(read(price)).not.toHaveProperty('cost')
     // Nothing is counted as less than it was.
     for (const price of ['"0.0029901"', '0.0029901']) expect(read(price)).toMatchObject({ cost: 2_991 })
     for (const price of ['"-0.002"', '-0.002']) expect(read(price)).not.toHaveProperty('cost')
