@@ -32,7 +32,12 @@ function encode(call: Call, key: string): string {
 }
 
 function jsonBody(call: Call, key: string): string {
-  return JSON.stringify({ ...call.fields, [call.keyField]: key })
+  try {
+    return JSON.stringify({ ...call.fields, [call.keyField]: key })
+  } catch {
+    // The reason names values, and one of them may be private.
+    throw new SolveguardError('CONFIG_INVALID', 'The fields of the call cannot be written as JSON.')
+  }
 }
 
 function formBody(call: Call, key: string): string {

@@ -22,6 +22,12 @@ const ERRORS: [string, Partial<Solver>, string, number][] = [
     'CONFIG_INVALID',
     0,
   ],
+  [
+    'writing a submit as JSON',
+    { submit: () => ({ path: '/createTask', encoding: 'json', keyField: 'clientKey', fields: { count: 1n } }) },
+    'CONFIG_INVALID',
+    0,
+  ],
   ['reading the reply to a submit', { readSubmit: broken }, 'SOLVER_ERROR', PRICE],
   ['writing a poll', { poll: broken }, 'SOLVER_ERROR', PRICE],
   ['reading the reply to a poll', { readPoll: broken }, 'SOLVER_ERROR', PRICE],
