@@ -22,6 +22,7 @@ import { Pauses, pausedBudgetOf } from './accounts/pauses.js'
 import { BalanceMonitor } from './balance/monitor.js'
 import { KeyRegistry } from './keys/registry.js'
 import type { Machine } from './keys/which-ledger.js'
+import { withLedgerTimeout } from './ledger-timeout.js'
 import { Events } from './observability/events.js'
 import { Log, type Logger } from './observability/log.js'
 import { Outbox } from './observability/outbox.js'
@@ -63,6 +64,8 @@ const LEASE_MS = 30_000
 const HEARTBEAT_MS = 10_000
 /** A failure that has not occurred for that long raises an alert again. */
 const FAILURE_FORGOTTEN_AFTER_MS = 60_000
+/** How long each call to the ledger may take when the guard closes: longer than a ledger takes to give up. */
+const CLOSING_LEDGER_MS = 15_000
 const MAX_RECENT_FAILURES = 100
 const CONNECT_WITHIN_MS = 20_000
 
@@ -401,7 +404,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     this.telemetry?.close()
     for (const { secrets } of this.accounts) secrets.close()
     // First the background writes: a task that is left to the next process, and a pause, must be in the ledger.
-    await this.#closingStep('LEDGER_UNAVAILABLE', () => Promise.all(this.#background))
+    await this.#ledgerStep(() => Promise.all(this.#background))
     await this.#closingStep('AUDIT_UNAVAILABLE', () => this.denials.close())
     // Before the log ends: an alert that cannot be delivered is recorded.
     await this.#closingStep('ALERT_UNDELIVERED', () => this.outbox.close())
@@ -409,13 +412,10 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     await this.#closingStep('AUDIT_UNAVAILABLE', () => this.recorder.close())
     this.#forgetProcessEnd?.()
     const { head } = this.recorder
-    await this.#closingStep('LEDGER_UNAVAILABLE', () => head && this.ledger.saveHead(head))
-    await this.#closingStep('LEDGER_UNAVAILABLE', () => this.keyRegistry.unregister())
-    await this.#closingStep(
-      'LEDGER_UNAVAILABLE',
-      () => this.#registered && this.ledger.unregister(this.ownerId, this.clock.now()),
-    )
-    await this.#closingStep('LEDGER_UNAVAILABLE', () => this.ledger.close())
+    await this.#ledgerStep(() => head && this.ledger.saveHead(head))
+    await this.#ledgerStep(() => this.keyRegistry.unregister())
+    await this.#ledgerStep(() => this.#registered && this.ledger.unregister(this.ownerId, this.clock.now()))
+    await this.#ledgerStep(() => this.ledger.close())
     await this.#closingStep('CONFIG_INVALID', () => this.wireLog?.close())
     const lost = this.recorder.lost + this.denials.pending
     if (lost > 0) this.#missed('AUDIT_UNAVAILABLE', `${lost} records were not written.`)
@@ -429,6 +429,13 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     } catch (error) {
       this.#missed(error instanceof SolveguardError ? error.code : code, messageOf(error))
     }
+  }
+
+  /** A ledger that does not answer must not keep the guard from closing. */
+  #ledgerStep(work: () => MaybePromise<unknown>): Promise<void> {
+    return this.#closingStep('LEDGER_UNAVAILABLE', () =>
+      withLedgerTimeout(this.clock, promised(work), CLOSING_LEDGER_MS),
+    )
   }
 
   #missed(code: Code, message: string): void {

@@ -5,7 +5,7 @@ import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
 import { memoryAudit } from '../../src/testing/audit.js'
 import { manualClock } from '../../src/testing/clock.js'
-import { after, challenge, rig } from './support.js'
+import { after, challenge, rig, settleWith } from './support.js'
 
 /** The operations that closing needs, each of which may fail. */
 const FAILING = ['saveHead', 'unregister', 'close', 'setFact'] as const
@@ -50,6 +50,25 @@ describe('guard.close()', () => {
     expect(alerts.map(({ code }) => code)).toEqual(['AUDIT_UNAVAILABLE'])
     // The denial and the end of the log.
     expect(alerts[0]?.message).toContain('2 records were not written')
+  })
+
+  it('resolves and reports when the ledger does not answer', async () => {
+    const clock = manualClock()
+    const memory = memoryLedger()
+    let hangs = false
+    const stuck = new Promise<never>(() => {})
+    const ledger: Ledger = {
+      ...memory,
+      saveHead: (head) => (hangs ? stuck : memory.saveHead(head)),
+      unregister: (ownerId, now) => (hangs ? stuck : memory.unregister(ownerId, now)),
+      close: () => (hangs ? stuck : memory.close()),
+    }
+    const { guard } = await rig({ ledger, clock })
+    const alerts: string[] = []
+    guard.on('alert', ({ code, message }) => alerts.push(`${code} ${message}`))
+    hangs = true
+    await settleWith(clock, guard.close())
+    expect(alerts).toEqual([expect.stringMatching(/^LEDGER_UNAVAILABLE .*The ledger has not answered within 15 s/)])
   })
 
   it('never takes the place of an error of the caller’s own', async () => {
