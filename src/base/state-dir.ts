@@ -42,7 +42,9 @@ function isFile(path: string): boolean {
 function hasWorkspaces(manifest: string): boolean {
   try {
     if (statSync(manifest).size > MAX_MANIFEST_BYTES) return false
-    const { workspaces } = JSON.parse(readFileSync(manifest, 'utf8')) as { readonly workspaces?: unknown }
+    // npm reads a file that begins with a byte order mark too.
+    const text = readFileSync(manifest, 'utf8').replace(/^\uFEFF/, '')
+    const { workspaces } = JSON.parse(text) as { readonly workspaces?: unknown }
     return typeof workspaces === 'object' && workspaces !== null
   } catch {
     // A package.json that cannot be read is one all the same.

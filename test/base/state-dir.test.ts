@@ -45,6 +45,12 @@ describe("a project's folder", () => {
       '',
     ],
     [
+      "the root of npm's workspaces, whose package.json begins with a byte order mark",
+      { 'package.json': '\uFEFF{"workspaces":["*"]}', 'web/package.json': '{}' },
+      'web',
+      '',
+    ],
+    [
       "the root of yarn's workspaces",
       { 'package.json': '{"workspaces":{"packages":["*"]}}', 'web/package.json': '{}' },
       'web',
