@@ -63,6 +63,8 @@ export interface FamilyContract {
   readonly early?: { readonly paths: readonly string[]; readonly script: string; readonly field: string }
   /** A page whose `draw()` empties an element and renders into it, and the token as its latest widget reports it. */
   readonly redrawn?: { readonly path: string; readonly api: string; readonly token?: string; readonly run?: string }
+  /** A page that renders into a frame's document by `drawInFrame()`, into a window's by `drawInWindow()`. */
+  readonly elsewhere?: { readonly path: string; readonly api: string; readonly token: string; readonly field: string }
   /** Waits until the n-th drawing is in the page, where it is not at once. */
   readonly drawn?: (n: number) => Promise<unknown>
   /** What a person does to answer the widget. */
@@ -289,6 +291,35 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
         await at.page.evaluate('here.replaceChildren()')
         // The browser lists a frame for a moment longer.
         await eventually(async () => (await at.find()).length === 0)
+      })
+    })
+  }
+
+  if (family.elsewhere) {
+    const { path, api, token, field } = family.elsewhere
+
+    describe(`${name} that one document draws into another is one widget, and both documents have its answer:`, () => {
+      test.each(['drawInFrame', 'drawInWindow'])('%s', async (draw) => {
+        await at.guard({}, options)
+        await at.open(path)
+        await at.page.waitForFunction(api)
+        const popup = draw === 'drawInWindow' ? at.page.waitForEvent('popup') : undefined
+        await at.page.evaluate(`${draw}()`)
+        const other = popup ? (await popup).mainFrame() : at.page.frame('other')
+        await at.due()
+        expect(await at.find()).toHaveLength(1)
+        if (popup) expect(await at.captcha.find(await popup)).toHaveLength(0)
+        const { solved, failed } = await at.captcha.solve(at.page)
+        expect(failed).toEqual([])
+        expect(solved).toMatchObject([{ told: true }])
+        expect(at.grant.challenges).toHaveLength(1)
+        const answer = solved[0]?.solution.token
+        expect(await at.calls()).toEqual([answer])
+        expect(await at.page.evaluate(token)).toBe(answer)
+        expect(await other?.inputValue(field)).toBe(answer)
+        await notSolvedAgain()
+        await other?.click('#login > button')
+        expect(await other?.textContent('h1.good')).toBe(WELCOME)
       })
     })
   }

@@ -1,18 +1,24 @@
-import { type List, list, type Primordials, push } from './primordials.js'
+import { eachTarget, isTakenFrame, type Taken, takenByOthers } from './elsewhere.js'
+import { includes, type List, list, type Primordials, push } from './primordials.js'
+import type { FrameHint } from './protocol.js'
 import { createSight } from './sight.js'
+import type { Observer } from './watcher.js'
 
 /** More elements than any honest page has; reading them takes milliseconds. */
 const MAX_ELEMENTS = 200_000
 /** Pages of web components have hundreds. */
 const MAX_ROOTS = 1_000
+/** The `nodeType` of an element. */
+const ELEMENT = 1
 
-export type Root = Document | ShadowRoot
+/** Where elements are looked for; an element: one of another document, into which this window's code has rendered. */
+export type Root = Document | ShadowRoot | Element
 
 /**
  * Reads the document through the prototypes' own methods: `document.querySelectorAll` or `form.parentNode` may be an
  * element to which the page gave that name.
  */
-export function createDom(p: Primordials) {
+export function createDom(p: Primordials, observer: Observer) {
   const method = <This, Args extends unknown[], Result>(from: (this: This, ...args: Args) => Result) => {
     return (self: This, ...args: Args): Result => p.apply(from, self, args)
   }
@@ -37,6 +43,7 @@ export function createDom(p: Primordials) {
   const parent = getter<Node, Node | null>(Node.prototype, 'parentNode')
   const connected = getter<Node, boolean>(Node.prototype, 'isConnected')
   const owner = getter<Node, Document | null>(Node.prototype, 'ownerDocument')
+  const viewOf = getter<Document, (Window & typeof globalThis) | null>(Document.prototype, 'defaultView')
   const shadow = getter<Element, ShadowRoot | null>(Element.prototype, 'shadowRoot')
   const tag = getter<Element, string>(Element.prototype, 'localName')
   const textContent = getter<Node, string | null>(Node.prototype, 'textContent')
@@ -52,8 +59,16 @@ export function createDom(p: Primordials) {
   const visible = (element: Element): boolean =>
     rects(element).length > 0 && getComputedStyle(element).visibility === 'visible'
 
-  const all = (root: Root, selector: string): NodeListOf<Element> =>
-    root === document ? inDocument(document, selector) : inFragment(root as ShadowRoot, selector)
+  const all = (root: Root, selector: string): ArrayLike<Element> => {
+    const found =
+      root === document
+        ? inDocument(document, selector)
+        : nodeType(root) === ELEMENT
+          ? inElement(root as Element, selector)
+          : inFragment(root as ShadowRoot, selector)
+    const { elements } = takenHere()
+    return elements.size > 0 ? outside(elements, found) : found
+  }
 
   const isElement = (value: unknown): value is Element => {
     try {
@@ -63,13 +78,49 @@ export function createDom(p: Primordials) {
     }
   }
 
+  /** Whether a document is shown in another window, whose origin is this one's. */
+  const isShownElsewhere = (other: Document | null): boolean => {
+    try {
+      const view = other && viewOf(other)
+      return !!view && view.document === other && view.origin === observer.origin
+    } catch {
+      return false
+    }
+  }
+
+  /** Whether a node is connected to the current document, or to one into which this window's code can render as well. */
+  const isInDocument = (node: Node): boolean =>
+    connected(node) && (owner(node) === document || isShownElsewhere(owner(node)))
+
+  const takenHere = (): Taken => {
+    taken ??= takenByOthers(
+      observer,
+      (target): target is Element => isElement(target) && connected(target) && owner(target) === document,
+    )
+    return taken
+  }
+
+  const outside = (elements: List<Element>, found: ArrayLike<Element>): ArrayLike<Element> => {
+    const empty: object = { __proto__: null, length: 0 }
+    const kept = empty as { [index: number]: Element; length: number }
+    for (let index = 0; index < found.length; index++) {
+      const element = found[index] as Element
+      let inside = false
+      for (let at = 0; at < elements.size && !inside; at++) inside = contains(elements[at] as Element, element)
+      if (!inside) kept[kept.length++] = element
+    }
+    return kept
+  }
+
   let cached: List<Root> | undefined
+  let taken: Taken | undefined
   let unsearchedRoots = 0
 
   return {
     /** Drops the list of roots, so that the next `roots` reads the document again. */
     refresh(): void {
       cached = undefined
+      taken = undefined
     },
     /** How many roots `roots` left out; elements beyond the bound count as one. */
     unsearchedRoots: (): number => unsearchedRoots,
@@ -111,8 +162,11 @@ export function createDom(p: Primordials) {
       if (from) removeChild(from, node)
     },
 
-    /** Whether a node is connected to the current document. */
-    isInDocument: (node: Node): boolean => connected(node) && owner(node) === document,
+    isInDocument,
+
+    /** Whether a frame, as the browser lists it, belongs to what another window's code has rendered here. */
+    isTakenFrame: (frame: FrameHint): boolean =>
+      isTakenFrame(p, takenHere(), frame, (element) => inElement(element, 'iframe')),
 
     isElement,
 
@@ -146,12 +200,19 @@ export function createDom(p: Primordials) {
       }
     },
 
-    /** The document and all open shadow roots in it, nested ones too; cached until `refresh`. */
+    /**
+     * The document and all open shadow roots in it, nested ones too, and the elements of other documents into which this
+     * window's code has rendered; cached until `refresh`.
+     */
     roots(): List<Root> {
       if (cached) return cached
       const roots = list<Root>()
       cached = roots
       push<Root>(roots, document)
+      eachTarget(observer, (target) => {
+        if (isElement(target) && owner(target) !== document && isInDocument(target) && !includes(roots, target))
+          push<Root>(roots, target)
+      })
       unsearchedRoots = 0
       let left = MAX_ELEMENTS
       for (let index = 0; index < roots.size && left > 0; index++) {

@@ -112,7 +112,7 @@ function scanFrame(context: PageContext, vendor: RenderedVendor, max: number) {
   function addRender(target: unknown, params: unknown, id: unknown): void {
     const element = typeof target === 'string' ? (dom.byId(target) ?? dom.select(target)) : target
     if (!dom.isElement(element) || id === undefined || widgets.size >= MAX_FOUND) return
-    const widget = find((other) => other.element === element) ?? push<RenderedWidget>(widgets, { element })
+    const widget = find(widgets, (other) => other.element === element) ?? push<RenderedWidget>(widgets, { element })
     widget.id = id
     widget.removed = false
     widget.executed = false
@@ -129,7 +129,7 @@ function scanFrame(context: PageContext, vendor: RenderedVendor, max: number) {
 
   /** The widget of a call: without an id, the first one. */
   function widgetOf(id: unknown): RenderedWidget | undefined {
-    return find((widget) => isPresent(widget) && (id === undefined || widget.id === id))
+    return find(widgets, (widget) => isPresent(widget) && (id === undefined || widget.id === id))
   }
 
   function isPresent({ removed, element }: RenderedWidget): boolean {
@@ -143,11 +143,6 @@ function scanFrame(context: PageContext, vendor: RenderedVendor, max: number) {
     if (dom.inElement(element, '*').length === 0) return known
     if (!known && isDrawn(context, vendor, element)) pushBounded(filled, element)
     return false
-  }
-
-  function find(test: (widget: RenderedWidget) => boolean): RenderedWidget | undefined {
-    for (let index = 0; index < widgets.size; index++) if (test(widgets[index] as RenderedWidget)) return widgets[index]
-    return undefined
   }
 }
 

@@ -75,7 +75,7 @@ function createMain(observer: Observer): Core {
   // What is only for a page's own solutions is taken from the page as it is now: the init script stays small.
   const { fromCharCode } = String
   const { crypto, Uint16Array: Numbers } = window
-  const dom = createDom(p)
+  const dom = createDom(p, observer)
   const known = list<KnownWidget>()
   const pads = list<Pad>()
   let count = 0
@@ -209,7 +209,10 @@ function createMain(observer: Observer): Core {
       if (incomplete) return incomplete
       const { max, frames } = request
       const hints = list<FrameHint>()
-      for (let index = 0; index < frames.length; index++) push(hints, frames[index] as FrameHint)
+      for (let index = 0; index < frames.length; index++) {
+        const frame = frames[index] as FrameHint
+        if (!dom.isTakenFrame(frame)) push(hints, frame)
+      }
       ;(context as { frames: List<FrameHint> }).frames = hints
       let widgets = ''
       let found = 0

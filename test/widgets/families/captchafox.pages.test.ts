@@ -17,6 +17,12 @@ async function visit(path: string): Promise<void> {
 }
 
 familyContract(at, {
+  elsewhere: {
+    path: '/captchafox-portal',
+    api: 'window.captchafox',
+    token: 'captchafox.getResponse(widget)',
+    field: FIELD,
+  },
   early: { paths: ['/captchafox', '/captchafox/named'], script: '**/api.js*', field: FIELD },
   redrawn: { path: '/captchafox-redrawn', api: 'window.captchafox', token: 'captchafox.getResponse(widget)' },
   name: 'a CaptchaFox',

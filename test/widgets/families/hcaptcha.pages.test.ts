@@ -14,6 +14,12 @@ const shown =
 const challengeFrame = () => at.page.frames().find((frame) => /frame=challenge/.test(frame.url()))
 
 familyContract(at, {
+  elsewhere: {
+    path: '/hcaptcha-portal',
+    api: 'window.hcaptcha',
+    token: 'hcaptcha.getResponse(widget)',
+    field: FIELD,
+  },
   early: { paths: ['/hcaptcha/named'], script: '**/api.js*', field: 'textarea[name=h-captcha-response]' },
   redrawn: { path: '/hcaptcha-redrawn', api: 'window.hcaptcha', token: 'hcaptcha.getResponse(widget)' },
   name: 'an hCaptcha',

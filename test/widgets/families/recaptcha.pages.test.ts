@@ -64,6 +64,12 @@ const PAGES: Record<string, string> = {
 const at = stage('recaptcha', startRecaptcha, /\/anchor\?/, { pages: async () => ({ ...fixturePages(), ...PAGES }) })
 
 familyContract(at, {
+  elsewhere: {
+    path: '/recaptcha-portal',
+    api: 'window.grecaptcha?.render',
+    token: 'grecaptcha.getResponse(widget)',
+    field: 'textarea',
+  },
   name: 'a reCAPTCHA',
   submit: SUBMIT,
   found: { family: 'recaptcha' },

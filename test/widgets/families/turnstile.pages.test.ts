@@ -10,6 +10,12 @@ const SUBMIT = '#login button'
 const at = stage('turnstile', startTurnstile, /\/turnstile\/f\//)
 
 familyContract(at, {
+  elsewhere: {
+    path: '/turnstile-portal',
+    api: 'window.turnstile',
+    token: 'turnstile.getResponse(widget)',
+    field: FIELD,
+  },
   early: { paths: ['/turnstile', '/turnstile/named'], script: '**/api.js*', field: FIELD },
   redrawn: { path: '/turnstile-redrawn', api: 'window.turnstile', token: 'turnstile.getResponse(widget)' },
   name: 'a Turnstile',

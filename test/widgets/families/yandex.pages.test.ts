@@ -14,6 +14,12 @@ async function visit(path: string): Promise<void> {
 }
 
 familyContract(at, {
+  elsewhere: {
+    path: '/yandex-portal',
+    api: 'window.smartCaptcha',
+    token: 'smartCaptcha.getResponse(widget)',
+    field: FIELD,
+  },
   early: { paths: ['/yandex', '/yandex/named'], script: '**/captcha.js*', field: FIELD },
   redrawn: { path: '/yandex-redrawn', api: 'window.smartCaptcha', token: 'smartCaptcha.getResponse(widget)' },
   name: 'a Yandex SmartCaptcha',

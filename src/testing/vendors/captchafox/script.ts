@@ -32,6 +32,11 @@ export function api(options: { base: string; render: string; onload: string }): 
     return typeof at === 'function' ? (at as (...args: unknown[]) => unknown) : undefined
   }
 
+  /** One of another document too. */
+  function isElement(value: unknown): value is HTMLElement {
+    return typeof value === 'object' && value !== null && 'nodeType' in value && value.nodeType === 1
+  }
+
   function widgetOf(id: unknown): Widget | undefined {
     return id === undefined ? [...widgets.values()][0] : widgets.get(String(id))
   }
@@ -46,7 +51,7 @@ export function api(options: { base: string; render: string; onload: string }): 
 
   function render(container: unknown, params: Record<string, unknown> = {}): string | undefined {
     const element = typeof container === 'string' ? document.querySelector<HTMLElement>(container) : container
-    if (!(element instanceof HTMLElement)) throw new Error('[CaptchaFox] Container not found.')
+    if (!isElement(element)) throw new Error('[CaptchaFox] Container not found.')
     const settings: Record<string, unknown> = {
       sitekey: element.getAttribute('data-sitekey'),
       mode: element.getAttribute('data-mode') ?? 'inline',

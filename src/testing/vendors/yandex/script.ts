@@ -32,6 +32,11 @@ export function client(options: { base: string; render: string; onload: string }
     return typeof at === 'function' ? (at as (...args: unknown[]) => unknown) : undefined
   }
 
+  /** One of another document too. */
+  function isElement(value: unknown): value is HTMLElement {
+    return typeof value === 'object' && value !== null && 'nodeType' in value && value.nodeType === 1
+  }
+
   /** Without an id, the first widget. */
   function widgetOf(id: unknown): Widget | undefined {
     return id === undefined ? widgets.find(Boolean) : widgets[Number(id)]
@@ -56,7 +61,7 @@ export function client(options: { base: string; render: string; onload: string }
 
   function render(container: unknown, params: Record<string, unknown> = {}): number {
     const element = typeof container === 'string' ? document.getElementById(container) : container
-    if (!(element instanceof HTMLElement)) throw new Error('Smart captcha: container is not found.')
+    if (!isElement(element)) throw new Error('Smart captcha: container is not found.')
     const { sitekey, invisible, callback } = params
     if (typeof sitekey !== 'string' || !sitekey.trim()) throw new Error('Smart captcha: sitekey is not set.')
     const settings = { sitekey: sitekey.trim(), invisible: invisible === true, callback }
