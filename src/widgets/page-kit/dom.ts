@@ -88,7 +88,7 @@ export function createDom(p: Primordials, observer: Observer) {
     }
   }
 
-  /** Whether a node is connected to the current document, or to one into which this window's code can render as well. */
+  /** Whether a node is connected to the current document, or to one into which this window's code can render too. */
   const isInDocument = (node: Node): boolean =>
     connected(node) && (owner(node) === document || isShownElsewhere(owner(node)))
 
@@ -201,8 +201,8 @@ export function createDom(p: Primordials, observer: Observer) {
     },
 
     /**
-     * The document and all open shadow roots in it, nested ones too, and the elements of other documents into which this
-     * window's code has rendered; cached until `refresh`.
+     * The document and all open shadow roots in it, nested ones too, and the elements of other documents into which
+     * this window's code has rendered; cached until `refresh`.
      */
     roots(): List<Root> {
       if (cached) return cached
