@@ -19,6 +19,12 @@ const fields = (names: readonly string[]) =>
 const fresh = { geetestChallenge: () => at.page.evaluate<{ challenge: string }>('register()') }
 
 familyContract(at, {
+  elsewhere: {
+    path: '/geetest-portal',
+    api: 'window.initGeetest4',
+    token: 'captcha.getValidate().pass_token',
+    field: 'input[name="pass_token"]',
+  },
   redrawn: { path: '/geetest-redrawn', api: 'window.initGeetest4', token: 'captcha.getValidate().pass_token' },
   drawn: (n) => at.page.waitForFunction(`window.captcha && made === ${n}`),
   name: 'a GeeTest',
