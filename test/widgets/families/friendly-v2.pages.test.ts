@@ -21,6 +21,7 @@ const value = () => at.page.inputValue(FIELD)
 const events = () => at.page.evaluate('events')
 
 familyContract(at, {
+  early: { paths: ['/friendly'], script: '**/npm/**', field: FIELD },
   name: 'a Friendly Captcha v2',
   submit: SUBMIT,
   rendered: () => state('unactivated'),
