@@ -60,7 +60,13 @@ export interface FamilyContract {
   /** A page that renders its widget with `draw()`, and the vendor's API, once that is loaded. */
   readonly late?: { readonly path: string; readonly api: string; readonly remove?: string; readonly twice?: true }
   /** Pages whose vendor's script arrives after the answer, its address, and the fields that the server may read. */
-  readonly early?: { readonly paths: readonly string[]; readonly script: string; readonly field: string }
+  readonly early?: {
+    readonly paths: readonly string[]
+    readonly script: string
+    readonly field: string
+    /** In the place of `rendered`, where the answer ends the state that it waits for. */
+    readonly rendered?: () => Promise<unknown>
+  }
   /** A page whose `draw()` empties an element and renders into it, and the token as its latest widget reports it. */
   readonly redrawn?: { readonly path: string; readonly api: string; readonly token?: string; readonly run?: string }
   /** A page that renders into a frame's document by `drawInFrame()`, into a window's by `drawInWindow()`. */
@@ -209,7 +215,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
   })
 
   if (family.early) {
-    const { paths, script, field } = family.early
+    const { paths, script, field, rendered = family.rendered } = family.early
 
     test.each(paths)('%s: an answer that comes before the vendor’s script is in what that draws', async (path) => {
       await at.guard({}, options)
@@ -229,7 +235,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
       expect(token).toBeDefined()
       release()
       await at.rendered()
-      await family.rendered?.()
+      await rendered?.()
       const values = () => at.page.$$eval(field, (all) => all.map((one) => (one as HTMLInputElement).value))
       await eventually(async () => (await values()).join() === token)
       expect(await at.find()).toMatchObject([{ answered: true }])

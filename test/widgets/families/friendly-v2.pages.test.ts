@@ -21,7 +21,7 @@ const value = () => at.page.inputValue(FIELD)
 const events = () => at.page.evaluate('events')
 
 familyContract(at, {
-  early: { paths: ['/friendly'], script: '**/npm/**', field: FIELD },
+  early: { paths: ['/friendly'], script: '**/npm/**', field: FIELD, rendered: () => at.framed() },
   name: 'a Friendly Captcha v2',
   submit: SUBMIT,
   rendered: () => state('unactivated'),
