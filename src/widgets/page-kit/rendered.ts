@@ -48,8 +48,9 @@ export interface RenderedVendor {
   /** Its parameters, and their `data-` attributes. */
   readonly callback: readonly [parameter: string, attribute: string]
   readonly expired: readonly [parameter: string, attribute: string]
-  /** The functions that remove a widget. */
+  /** The function that removes a widget, and whether it removes the first one where no id is given. */
   readonly removes: string
+  readonly removesFirst: boolean
   /** Whether the page has to execute such a widget. */
   waits(setting: (parameter: string, attribute?: string) => unknown): boolean
   /** The id of the widget that the script rendered from the n-th element of its class, if that can be known. */
@@ -97,7 +98,7 @@ function scanFrame(context: PageContext, vendor: RenderedVendor, max: number) {
   for (let index = 0; index < calls.size; index++) {
     const { name, target, params, result } = calls[index] as ApiCall
     if (name === 'render') addRender(target, params, result)
-    else apply(name, widgetOf(target))
+    else if (target !== undefined || name !== vendor.removes || vendor.removesFirst) apply(name, widgetOf(target))
   }
   const kept = list<RenderedWidget>()
   for (let index = 0; index < widgets.size; index++) {

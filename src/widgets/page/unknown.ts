@@ -45,6 +45,7 @@ const KNOWN_HOSTS = [
   'mtcaptcha.org',
   'captchafox.com',
   'smartcaptcha.yandexcloud.net',
+  'smartcaptcha.cloud.yandex.ru',
   'captcha-api.yandex.ru',
 ]
 

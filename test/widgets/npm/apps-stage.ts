@@ -20,6 +20,8 @@ interface App {
   readonly file: string
   /** Bundled for development, where React's Strict Mode renders everything twice. */
   readonly development?: true
+  /** Packages that are taken in the place of others. */
+  readonly alias?: Readonly<Record<string, string>>
 }
 
 /** The apps, and what a test does with them. */
@@ -56,11 +58,12 @@ export function appStage<V extends Vendor & VendorStandIn>(
     prepare: (context, vendor) => routeVendors(context, vendor),
   })
 
-  async function pagesOf([name, { file, development }]: [string, App]): Promise<[string, string][]> {
-    const script = `/${family}/${name}.js`
+  async function pagesOf([name, { file, development, alias }]: [string, App]): Promise<[string, string][]> {
+    // Not below the family: some components take any script with `recaptcha` in its address for the vendor's.
+    const script = `/apps/${name}.js`
     return [
       [`/${family}/${name}`, document(script)],
-      [script, await bundle(file, development ? 'development' : 'production')],
+      [script, await bundle(file, development ? 'development' : 'production', alias)],
     ]
   }
 

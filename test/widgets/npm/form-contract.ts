@@ -7,13 +7,25 @@ import type { AppStage } from './apps-stage.js'
  *
  * @param by the source of the form's token, if it is not the default
  * @param strict the same app in React's Strict Mode
+ * @param query options of the app
+ * @param can what the component cannot do is false
  */
 export function formContract<V>(
   { at, start, dues, press, signIn }: AppStage<V>,
   app: string,
-  { by, strict }: { by?: string; strict?: string | undefined } = {},
+  {
+    by,
+    strict,
+    query: more = {},
+    can = {},
+  }: {
+    by?: string
+    strict?: string | undefined
+    query?: Readonly<Record<string, string>>
+    can?: { readonly late?: boolean; readonly two?: boolean; readonly reset?: boolean }
+  } = {},
 ): void {
-  const query = by === undefined ? {} : { by }
+  const query = by === undefined ? more : { ...more, by }
 
   async function solveAndSignIn(): Promise<void> {
     await dues(1)
@@ -21,7 +33,7 @@ export function formContract<V>(
     expect(await signIn()).toBe('accepted')
   }
 
-  test('rendered late, removed and rendered again', async () => {
+  if (can.late ?? true) test('rendered late, removed and rendered again', async () => {
     await start(app, { ...query, late: '' })
     expect(await at.find()).toEqual([])
     const ids = new Set<unknown>()
@@ -36,7 +48,7 @@ export function formContract<V>(
     expect(ids.size).toBe(2)
   })
 
-  test('two widgets on one page, with a token each', async () => {
+  if (can.two ?? true) test('two widgets on one page, with a token each', async () => {
     await start(app, { ...query, many: '2' })
     await dues(2)
     const { solved } = await at.captcha.solve(at.page)
@@ -45,7 +57,7 @@ export function formContract<V>(
     expect(await signIn(1)).toBe('accepted')
   })
 
-  test('reset, it is due again', async () => {
+  if (can.reset ?? true) test('reset, it is due again', async () => {
     await start(app, query)
     await solveAndSignIn()
     expect(await signIn()).toBe('refused')

@@ -80,7 +80,9 @@ export async function startYandex(options: StandInOptions = {}): Promise<StandIn
     return success ? { status: 'ok', message: '', host: hostname } : { status: 'failed', message: code, host: '' }
   }
 
-  return server.standIn('/validate', { vendorAddresses: ['smartcaptcha.yandexcloud.net/'] })
+  return server.standIn('/validate', {
+    vendorAddresses: ['smartcaptcha.yandexcloud.net/', 'smartcaptcha.cloud.yandex.ru/'],
+  })
 }
 
 const FRAME_PAGE = `<!doctype html><meta charset="utf-8"><title>SmartCaptcha stand-in</title>

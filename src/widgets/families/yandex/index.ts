@@ -11,7 +11,7 @@ const shape = z.object({
   executed: z.boolean(),
 } satisfies Shape<YandexFacts>)
 
-const HOSTS = /^(smartcaptcha\.yandexcloud\.net|captcha-api\.yandex\.ru)$/
+const HOSTS = /^(smartcaptcha\.yandexcloud\.net|smartcaptcha\.cloud\.yandex\.ru|captcha-api\.yandex\.ru)$/
 const FRAME_PATH = /^\/(checkbox|advanced|shield)(\.\w+)?(\.html)?$/
 
 /**

@@ -11,6 +11,8 @@ const VENDOR: RenderedVendor = {
   callback: ['onVerify', 'callback'],
   expired: ['onExpire', 'expired-callback'],
   removes: 'remove',
+  // Its components call it without an id before they render.
+  removesFirst: false,
   moreFacts: () => ({ userAgent: text(navigator.userAgent) }) satisfies Pick<CaptchafoxFacts, 'userAgent'>,
   waits: (setting) => setting('mode') === 'hidden',
 }

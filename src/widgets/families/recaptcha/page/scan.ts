@@ -145,16 +145,19 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
       if (around ? !best || !anchor?.element || dom.contains(best, element) : !best && dom.isInDocument(element))
         best = element
     }
-    return best
+    // None of them is in the page any more: nor is the widget.
+    return best ?? (anchor ? undefined : client.elements[0])
   }
 
   function addRender({ n, container, params, enterprise }: Render): void {
-    const element = typeof container === 'string' ? dom.byId(container) : container
     const number = typeof n === 'number' ? n : undefined
     let widget = number === undefined ? undefined : findWidget((other) => other.n === number)
     // Rendered more than once under one id (the script was loaded again): the latest counts.
     if (widget?.enterprise !== undefined) return
     widget ??= push(widgets, {})
+    // An id may have passed to another element since.
+    const named = typeof container === 'string'
+    const element = named ? (widget.element ?? dom.byId(container)) : container
     if (number !== undefined) widget.n = number
     widget.enterprise = enterprise
     if (typeof params === 'object' && params !== null) widget.params = params
@@ -259,8 +262,10 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
 
   /** A widget that the page has rendered, or bound to a button, may be v3's: its action shows that. */
   function sortScore(widget: RecaptchaWidget): void {
-    if (widget.score || !isInvisible(context, widget)) return
-    let acts = widget.placed === false || trimmed(p, setting(context, widget, 'action')) !== undefined
+    const invisible = isInvisible(context, widget)
+    // A badge without a size: with a v3 key the vendor draws no checkbox.
+    if (widget.score || (!invisible && setting(context, widget, 'badge') === undefined)) return
+    let acts = invisible && (widget.placed === false || trimmed(p, setting(context, widget, 'action')) !== undefined)
     for (let index = 0; index < executes.size && !acts; index++) {
       const { target, action } = executes[index] as Execute
       acts = action !== undefined && isNumbered(widget, target)

@@ -7,7 +7,7 @@ import { list } from '../../../page-kit/primordials.js'
 import type { NotifyResult } from '../../../page-kit/protocol.js'
 import { type RenderedVendor, renderedViews } from '../../../page-kit/rendered.js'
 
-const CHALLENGES = 'iframe[data-testid="advanced-iframe"],iframe[src*="smartcaptcha.yandexcloud.net/advanced"]'
+const CHALLENGES = 'iframe[data-testid="advanced-iframe"],iframe[src*="//smartcaptcha."][src*="/advanced"]'
 
 const VENDOR: RenderedVendor = {
   family: 'yandex',
@@ -18,6 +18,7 @@ const VENDOR: RenderedVendor = {
   // There is no callback for it: pages subscribe to the event.
   expired: ['', ''],
   removes: 'destroy',
+  removesFirst: true,
   waits: (setting) => setting('invisible') === true || setting('invisible') === 'true',
   // Its script numbers the widgets from 0, and renders those of the page's HTML first.
   idOfElement: (n) => n,
