@@ -9,7 +9,7 @@ export default {
     ...Object.values(ENTRIES).map((file) => `src/${file}.ts`),
     'src/demo/*.ts',
     // Bundled into strings by scripts/page-script.mjs.
-    'src/widgets/page/{main,init-script}.ts',
+    'src/widgets/page/{main,init-script,hold-script,add-family}.ts',
     'scripts/**/*.mjs',
     'bench/{main,ledger-worker}.ts',
     // Processes that tests start, and kill.
@@ -28,6 +28,8 @@ export default {
     '@biomejs/biome',
     '@stryker-mutator/vitest-runner',
     'dotenv-vault',
+    // Taken in the place of `ng-recaptcha`.
+    'ng-recaptcha-2',
     'publint',
     ...SHOWN,
   ],

@@ -61,17 +61,17 @@ describe('reports in a page:', () => {
 
   test('all evidence of one vendor as one widget', async () => {
     const seen = await unknownWith(
-      '<div class="smart-captcha box" id="here" data-sitekey="ysc1_x">x</div>' +
-        '<iframe src="https://smartcaptcha.yandexcloud.net/checkbox"></iframe>' +
-        '<script src="https://smartcaptcha.yandexcloud.net/captcha.js"></script>',
+      '<div class="procaptcha box" id="here" data-sitekey="pro_x">x</div>' +
+        '<iframe src="https://js.prosopo.io/checkbox"></iframe>' +
+        '<script src="https://js.prosopo.io/js/procaptcha.bundle.js"></script>',
     )
     expect(seen).toMatchObject([
       {
-        vendor: 'yandex',
+        vendor: 'prosopo',
         signs: [
-          { kind: 'element', what: 'div#here.smart-captcha', sitekey: 'ysc1_x', visible: true },
+          { kind: 'element', what: 'div#here.procaptcha', sitekey: 'pro_x', visible: true },
           { kind: 'frame', visible: true },
-          { kind: 'script', what: 'smartcaptcha.yandexcloud.net', visible: false },
+          { kind: 'script', what: 'js.prosopo.io', visible: false },
         ],
       },
     ])

@@ -184,7 +184,7 @@ export function isSeen({ dom }: PageContext, { params, element }: HcaptchaWidget
   return params !== undefined || (!!element && dom.attribute(element, 'data-sitekey') !== undefined)
 }
 
-export function isButton({ dom }: PageContext, element: Element): boolean {
+function isButton({ dom }: PageContext, element: Element): boolean {
   const tag = dom.tag(element)
   return tag === 'button' || tag === 'input'
 }
