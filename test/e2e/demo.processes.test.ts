@@ -94,7 +94,7 @@ it('the demo prints one JSON object per line with --json, and nothing else', asy
   expect(objects.filter(({ ok }) => ok === false)).toEqual([])
   expect(objects.filter(({ path }) => path !== undefined && !existsSync(join(root, path)))).toEqual([])
   expect(objects).toContainEqual(
-    expect.objectContaining({ type: 'total', account: 'guard demo', allowed: 3, denied: 3 }),
+    expect.objectContaining({ type: 'total', account: 'guard demo', allowed: 3, denied: 4 }),
   )
   expect(code).toBe(0)
 })
