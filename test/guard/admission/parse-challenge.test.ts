@@ -57,6 +57,7 @@ const WIDGET_FIELDS = [
   'challenge',
   'apiHost',
   'scriptUrl',
+  'userAgent',
 ] as const satisfies readonly (keyof Challenge)[]
 
 describe('parseChallenge', () => {
