@@ -1,8 +1,8 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type BrowserContext, chromium, type Page } from 'playwright'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { CHROMIUM_FLAGS, findBrowser } from '../../scripts/find-browser.mjs'
 import { guardContext } from '../../src/adapters/playwright/index.js'
 import { type StandInSite, startSite, WELCOME } from '../../src/testing/site/index.js'
@@ -30,6 +30,7 @@ addEventListener('fetch', function (event) {
 let recaptcha: StandInRecaptcha
 let site: StandInSite
 let context: BrowserContext | undefined
+let folder: string
 
 beforeAll(async () => {
   recaptcha = await startRecaptcha()
@@ -39,9 +40,14 @@ afterAll(async () => {
   await site?.close()
   await recaptcha?.close()
 })
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'modes-'))
+})
 afterEach(async () => {
   await context?.close()
   context = undefined
+  // The browser of a persistent context may still write.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 20 })
 })
 
 /** Guards the context, opens a page with a widget in it, solves it, and submits its form. */
@@ -60,17 +66,15 @@ async function solvesIn(one: BrowserContext, page?: Page): Promise<void> {
   expect(await at.textContent('h1.good')).toBe(WELCOME)
 }
 
-const folder = () => mkdtempSync(path.join(tmpdir(), 'modes-'))
-
 test('a persistent context, and the page that it opens by itself', async () => {
   const { path: executablePath } = (await findBrowser({ windows: false })) ?? {}
   if (!executablePath) throw new Error('No Chromium.')
-  context = await chromium.launchPersistentContext(folder(), { executablePath, args: CHROMIUM_FLAGS })
+  context = await chromium.launchPersistentContext(folder, { executablePath, args: CHROMIUM_FLAGS })
   await solvesIn(context, context.pages()[0])
 })
 
 test('a context whose requests are answered from a HAR', async () => {
-  const har = path.join(folder(), 'page.har')
+  const har = path.join(folder, 'page.har')
   const recording = await (await sharedBrowser()).newContext({ recordHar: { path: har, mode: 'minimal' } })
   const page = await recording.newPage()
   await page.goto(`${site.url}/named`)
