@@ -27,7 +27,7 @@ export interface Vendors {
   issue(challenge: Pick<Challenge, 'family' | 'sitekey' | 'action' | 'cData' | 'challenge'>): Answer
   /** Sets how the vendor of a page's first widget behaves to it. */
   prepare(page: CorpusPage): void
-  /** The reply to a request that a page makes; undefined where nobody answers. */
+  /** The reply to a request that a page makes; undefined where no vendor does. */
   answer(request: VendorRequest): Promise<VendorReply | undefined>
   close(): Promise<void>
 }

@@ -41,7 +41,7 @@ function createView(context: PageContext, render: Render): AwsWafView | undefine
   const sitekey = trimmed(p, read(p, params, 'apiKey'))
   if (!dom.isElement(container) || !dom.isInDocument(container) || sitekey === undefined) return undefined
   const drawn = dom.inElement(container, '*').length > 0
-  // The page may empty the container, and tell nobody.
+  // The page may empty the container without a call of the vendor's API.
   if (!drawn && render.drawn) return undefined
   render.drawn = drawn
   const script = dom.all(document, SCRIPT)[0]
