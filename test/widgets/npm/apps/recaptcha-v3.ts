@@ -3,7 +3,7 @@ import { query, root, SITEKEY, signIn } from './site.js'
 
 const button = document.createElement('button')
 button.textContent = 'Sign in'
-// With `badge`, the package renders the badge into the page, as Google documents it for a badge in a place of one's own.
+// With `badge`, the package renders the badge into the page, as Google documents it for one in a place of its own.
 const options = query.has('inline') ? { explicitRenderParameters: { badge: 'inline' as const, container: root() } } : {}
 button.onclick = async () => {
   const recaptcha = await load(SITEKEY, options)
