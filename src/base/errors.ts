@@ -40,6 +40,22 @@ export const CODES = {
     meaning: 'The key has expired, or is older than `policy.key.expireAfter`.',
     remedy: 'Create a new key at the service and put it into the secrets store.',
   },
+  TOKEN_NOT_YET_VALID: {
+    layer: 'time',
+    meaning: 'The token is not valid yet by the clock of this machine.',
+    remedy:
+      'Try again at `retryAt`; if that is a surprise, set the clock of the machine that issued it, or of this one.',
+  },
+  TOKEN_EXPIRED: {
+    layer: 'time',
+    meaning: 'The token, or one of its links, has expired.',
+    remedy: 'Have a new token issued.',
+  },
+  TOKEN_REVOKED: {
+    layer: 'time',
+    meaning: 'The token, or a token that it was narrowed from, was revoked.',
+    remedy: 'Have a new token issued, if its holder is still trusted.',
+  },
   SECRET_MISSING: {
     layer: 'secret',
     meaning: 'The secret provider has no key under the given name.',
@@ -70,6 +86,36 @@ export const CODES = {
     layer: 'secret',
     meaning: 'The secret provider did not answer, and no cached key is fresh enough.',
     remedy: 'Check the secrets store; solves continue as soon as it answers.',
+  },
+  TOKEN_INVALID: {
+    layer: 'secret',
+    meaning: 'The text is not a token of this package: its form, its length, or what one of its parts states.',
+    remedy: 'Pass on the whole token, exactly as `issueToken` or `narrowToken` returned it.',
+  },
+  TOKEN_ALTERED: {
+    layer: 'secret',
+    meaning: "The token's signature does not belong to it: it was altered, or links were cut off, added or reordered.",
+    remedy: 'Pass on the whole token, and narrow it only with `narrowToken`.',
+  },
+  TOKEN_KEY_UNKNOWN: {
+    layer: 'secret',
+    meaning: 'The token was signed with a key that this guard does not have (any more).',
+    remedy: 'Give all processes of the guard the same `tokens.keys`; after a rotation, have a new token issued.',
+  },
+  TOKEN_AUDIENCE: {
+    layer: 'secret',
+    meaning: 'The token was issued by a guard of another name.',
+    remedy: 'Use it with the guard that issued it, or have a new token issued by this one.',
+  },
+  TOKEN_WIDENED: {
+    layer: 'secret',
+    meaning: 'A link of the token states more than the links before it allow.',
+    remedy: 'Narrow the token with less than it allows; the message names the field.',
+  },
+  HANDLE_UNKNOWN: {
+    layer: 'secret',
+    meaning: 'The ledger has no token for this handle: it has expired, or was never issued.',
+    remedy: 'Have a new token issued, with a handle.',
   },
   EGRESS_CONFLICT: {
     layer: 'network',
@@ -118,8 +164,8 @@ export const CODES = {
   },
   GUARD_PAUSED: {
     layer: 'spending',
-    meaning: 'The guard is paused; the message has the reason.',
-    remedy: 'Correct the cause, then call `guard.resume()`.',
+    meaning: 'The guard, or the token or the subject of the solve, is paused; the message has the reason.',
+    remedy: 'Correct the cause, then call `guard.resume()`, with the token or the subject if that is what is paused.',
   },
   LEDGER_UNAVAILABLE: {
     layer: 'spending',

@@ -1,5 +1,5 @@
 import { SolveguardError } from '../base/errors.js'
-import type { Fact, NewFact } from './ledger.js'
+import type { Fact, FactName, NewFact } from './ledger.js'
 
 const MAX_NAME_LENGTH = 200
 /** The longest value of a fact, in characters. */
@@ -52,6 +52,15 @@ export class Facts {
       if (until > now) facts.push({ name, value, at })
     }
     return facts
+  }
+
+  /** The first of these facts that has not expired. */
+  first(names: readonly FactName[], at: number): (FactName & Pick<Fact, 'value'>) | undefined {
+    for (const { scope, name } of names) {
+      const fact = this.#scopes.get(scope)?.get(name)
+      if (fact !== undefined && fact.until > at) return { scope, name, value: fact.value }
+    }
+    return undefined
   }
 
   /** Stores a fact as it was decided. */

@@ -69,7 +69,10 @@ export interface Ledger {
   /** Ends the owner: its declared limits no longer hold, and its attached tasks may be claimed at once. */
   unregister(ownerId: string, now: number): MaybePromise<void>
 
-  /** Checks all budgets of the path and takes from all of them, or from none. One atomic operation. */
+  /**
+   * Checks all budgets of the path, and the facts that forbid it, and takes from all budgets, or from none. One atomic
+   * operation.
+   */
   reserve(request: ReserveRequest, now: number): MaybePromise<ReserveResult>
   /**
    * Records which task at the service belongs to the reservation. May be written later than the call returns, but never
@@ -203,6 +206,11 @@ export interface ReserveRequest {
   readonly amount: Money
   /** When the reservation expires, wall-clock ms. */
   readonly deadline: number
+  /**
+   * The facts that forbid it: it is refused while there is one of them.
+   * @default none
+   */
+  readonly unless?: readonly FactName[] | undefined
   /** The audit file's head, saved in the same operation where the request is granted. */
   readonly head?: ChainHead | undefined
 }
@@ -218,10 +226,15 @@ export type ReserveResult =
   | {
       /** False: taken from none. */
       readonly ok: false
-      /** The first budget of the path that refuses, and why. */
+      /** The first budget of the path that refuses, and why. With `fact`: the first of the path. */
       readonly budgetId: string
-      /** Which of its limits refuses: a pause, the amount of a day, the rate, or the concurrency. */
-      readonly reason: 'paused' | 'perDay' | 'perMinute' | 'concurrent'
+      /**
+       * Which of its limits refuses: a pause, the amount of a day, the rate, or the concurrency. `fact`: a fact that
+       * forbids it, whatever room there is.
+       */
+      readonly reason: 'fact' | 'paused' | 'perDay' | 'perMinute' | 'concurrent'
+      /** With `fact`: the first one of `unless` that is there. */
+      readonly fact?: (FactName & Pick<Fact, 'value'>) | undefined
       /**
        * When a retry can succeed, wall-clock ms: the first moment at which no budget of the path refuses any more, if
        * nothing else happens. Where that depends on the amounts of open reservations, their first deadline: by then the
@@ -342,10 +355,14 @@ export interface Fact {
   readonly at: number
 }
 
-/** A fact to be stored. */
-export interface NewFact extends Omit<Fact, 'at'> {
+/** Which fact. */
+export interface FactName extends Pick<Fact, 'name'> {
   /** What it is about, up to 200 characters. Facts of different scopes are independent of each other. */
   readonly scope: string
+}
+
+/** A fact to be stored. */
+export interface NewFact extends FactName, Pick<Fact, 'value'> {
   /** How long it is kept from now on, ms; 0 deletes it. */
   readonly ttlMs: number
   /**

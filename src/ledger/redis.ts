@@ -244,18 +244,19 @@ class RedisLedger implements Ledger {
   async reserve(request: ReserveRequest, now: number): Promise<ReserveResult> {
     checkRequest(request)
     if (this.#unsafe) throw this.#unsafe
-    const { id, ownerId, path, amount, deadline, head } = request
+    const { id, ownerId, path, amount, deadline, unless, head } = request
     const { ids, claims } = pathArguments(path)
     try {
       const args = [
         ...[id, amount, deadline - now, this.#callId(), ownerId, ids, claims],
         ...[head?.file ?? '', headText(head)],
+        unless?.length ? JSON.stringify(unless.map(({ scope, name }) => [scope, name])) : '',
       ]
       // The third argument is a duration: it gets shorter by the time spent waiting for the server.
       const reply = await this.#link.call('reserve', now, args, 2)
       if (reply[0] === 'duplicate') throw duplicateReservation()
       if (this.#uncertain.size > 0) this.#releasing ??= this.#releaseUncertain()
-      return readReserved(reply, path)
+      return readReserved(reply, request)
     } catch (error) {
       // The caller gets an error. If the server made the reservation, or still does, it has to be given back.
       if (mayHaveRun(error) && this.#uncertain.size < MAX_UNCERTAIN) this.#uncertain.add(id)

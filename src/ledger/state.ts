@@ -255,6 +255,8 @@ export class LedgerState implements TimeOfLedger {
   reserve(request: ReserveRequest, at: number): ReserveResult {
     checkRequest(request)
     if (this.#open.has(request.id) || this.#expired.has(request.id)) throw duplicateReservation()
+    const fact = request.unless && this.facts.first(request.unless, at)
+    if (fact !== undefined) return { ok: false, budgetId: request.path[0]?.id ?? '', reason: 'fact', fact }
     const alerts = this.#alerts
     alerts.length = 0
     for (const claim of request.path) {

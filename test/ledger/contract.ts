@@ -488,6 +488,48 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
       )
     })
 
+    describe('facts that forbid', () => {
+      const stop = { scope: 'revoked/a', name: 'x' }
+      const unless = [stop, { scope: 'revoked/a', name: 'ü' }, { scope: 'revoked/ä', name: 'x' }]
+      const set = (on: Ledger, name: Partial<typeof stop>, ttlMs: number, now: number) =>
+        on.setFact({ ...stop, ...name, value: 'why ü', ttlMs }, now)
+
+      it('refuse each reservation that names them, for every process at once, until they expire', async () => {
+        expect(await here.reserve([A], 1, T0, { unless })).toMatchObject({ ok: true })
+        await set(ledger, {}, HOUR, T0)
+        const refused = { ok: false, budgetId: 'a', reason: 'fact', fact: { ...stop, value: 'why ü' } }
+        for (const each of [here, there, here]) expect(await each.reserve([A], 1, T0, { unless })).toEqual(refused)
+        expect(await there.reserve([A], 1, T0 + HOUR - 1, { unless })).toEqual(refused)
+        expect(await there.reserve([A], 1, T0 + HOUR, { unless })).toMatchObject({ ok: true })
+      })
+
+      it('are told apart by scope and name, and looked for in the order of the request', async () => {
+        await set(other, { name: 'ü' }, HOUR, T0)
+        expect(await here.reserve([A], 1, T0, { unless })).toMatchObject({ fact: { scope: 'revoked/a', name: 'ü' } })
+        expect(await here.reserve([A], 1, T0, { unless: [stop] })).toMatchObject({ ok: true })
+        await set(other, { name: 'ü' }, 0, T0)
+        await set(other, { scope: 'revoked/ä' }, HOUR, T0)
+        expect(await there.reserve([A], 1, T0, { unless })).toMatchObject({ fact: { scope: 'revoked/ä', name: 'x' } })
+        expect(await there.reserve([A], 1, T0, { unless: [] })).toMatchObject({ ok: true })
+        expect(await there.reserve([A], 1, T0)).toMatchObject({ ok: true })
+      })
+
+      it('take nothing, and come before any budget', async () => {
+        await set(ledger, {}, HOUR, T0)
+        const full = [budget('a', { perDay: 0, perMinute: 1, concurrent: 1 }), budget('b', {})]
+        expect(await here.reserve(full, 1, T0, { unless })).toMatchObject({ reason: 'fact', budgetId: 'a' })
+        for (const id of ['a', 'b']) {
+          expect(await other.usage(id, T0)).toMatchObject({ reserved: 0, active: 0, lastMinute: 0 })
+        }
+      })
+
+      it('leave open what was reserved before: it is settled as ever', async () => {
+        await here.reserve([A], 60, T0, { id: 'r', unless })
+        await set(other, {}, HOUR, T0)
+        expect(await there.settle('r', 20, T0)).toEqual({ settled: true })
+      })
+    })
+
     describe('taking over', () => {
       async function noted(
         id: string,

@@ -1,4 +1,4 @@
-import type { BudgetClaim, ClaimRequest, Ledger } from '../../src/ledger/ledger.js'
+import type { BudgetClaim, ClaimRequest, FactName, Ledger } from '../../src/ledger/ledger.js'
 import { micros } from '../../src/policy/money.js'
 
 /** Short forms, so that a test reads as what happens. */
@@ -9,11 +9,12 @@ export function shorthand(ledger: Ledger) {
       path: readonly BudgetClaim[],
       amount: number,
       now: number,
-      more: { id?: string; owner?: string; for?: number } = {},
+      more: { id?: string; owner?: string; for?: number; unless?: readonly FactName[] } = {},
     ) {
       const id = more.id ?? `unnamed-${made++}-${Math.random()}`
       const deadline = now + (more.for ?? 120_000)
-      return ledger.reserve({ id, ownerId: more.owner ?? 'me', path, amount: micros(amount), deadline }, now)
+      const { owner: ownerId = 'me', unless } = more
+      return ledger.reserve({ id, ownerId, path, amount: micros(amount), deadline, unless }, now)
     },
     settle: (id: string, cost: number, now: number) => ledger.settle({ reservationId: id, cost: micros(cost) }, now),
     claim: (ownerId: string, now: number, more: Partial<ClaimRequest> = {}) =>

@@ -13,6 +13,7 @@ import type { Recorder } from '../observability/recorder.js'
 import type { GuardContext, Registration } from '../ports.js'
 import { periodOf } from '../spending/budgets.js'
 import type { RemoteQueues } from '../spending/remote-queues.js'
+import { stopDenial } from '../spending/stops.js'
 import type { Refusal, WaitQueue } from '../spending/wait-queue.js'
 import { type BudgetedJob, budgetIdsOf, deadlineMs, type Job } from './job.js'
 
@@ -192,6 +193,8 @@ function denialOf(result: Refusal, amount: Money, now: number): DeniedError {
     retryAt === undefined ? '' : ` Retry at ${new Date(retryAt).toISOString()} (in ${formatMs(retryAt - now)}).`
   const details = { budgetId, limit, used, ...(timeZone !== undefined && { timeZone }) }
   switch (reason) {
+    case 'fact':
+      return stopDenial(result)
     case 'paused': {
       const since = new Date(pause?.at ?? now).toISOString()
       const why = pause?.message ?? 'no reason was recorded.'

@@ -9,6 +9,7 @@ import type {
   ClocksDiffer,
   Limits,
   PauseReason,
+  ReserveRequest,
   ReserveResult,
   ThresholdAlert,
   Usage,
@@ -29,12 +30,20 @@ export function inGroups(items: readonly ReplyItem[], size: number): (readonly R
   return Array.from({ length: Math.floor(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))
 }
 
-/** @param path the path of the request: an alert in a reply has the index of its budget in it */
-export function readReserved([what, ...items]: ScriptReply, path: readonly BudgetClaim[]): ReserveResult {
+/** @param request in a reply, an alert has the index of its budget in the path, and a fact its index in `unless` */
+export function readReserved(
+  [what, ...items]: ScriptReply,
+  { path, unless = [] }: Pick<ReserveRequest, 'path' | 'unless'>,
+): ReserveResult {
   const [budgetId = '', reason, limit, used, retryAt, timeZone] = items
   if (what === 'ok')
     return { ok: true, alerts: items.length === 0 ? [] : inGroups(items, 5).map((each) => readAlert(each, path)) }
   if (what === 'paused') return { ok: false, budgetId: String(budgetId), reason: 'paused', pause: readReason(reason) }
+  const forbidding = what === 'fact' ? unless[Number(items[0])] : undefined
+  if (forbidding !== undefined) {
+    const fact = { ...forbidding, value: String(items[1]) }
+    return { ok: false, budgetId: path[0]?.id ?? '', reason: 'fact', fact }
+  }
   if (what === 'denied' && (reason === 'perDay' || reason === 'perMinute' || reason === 'concurrent')) {
     return {
       ok: false,

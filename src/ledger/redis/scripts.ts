@@ -8,13 +8,18 @@ import { HEAD, readFields, type Script, script } from './lua.js'
 /**
  * ARGV: 3 id, 4 amount, 5 for how long (ms), 6 the id of the call, 7 owner, 8 the ids of the path as JSON, 9 for each
  * budget of it [id, perDay, perMinute, concurrent, thresholds, calendar caps] as JSON, `false` where there is none,
- * 10 an audit file's name (or empty), 11 its head.
+ * 10 an audit file's name (or empty), 11 its head, 12 [scope, name] of each fact that forbids it, as JSON (or empty).
  */
 const RESERVE_FIELDS = /* lua */ `
 local id, amount, path = ARGV[3], tonumber(ARGV[4]), cjson.decode(ARGV[9])
 local fields = { 'r' .. id }
 for k, claim in ipairs(path) do fields[k + 1] = 'a' .. claim[1] end
 fields[#path + 2] = 'h' .. ARGV[10]
+if ARGV[12] ~= '' then
+  for _, fact in ipairs(cjson.decode(ARGV[12])) do
+    fields[#fields + 1] = 'f' .. #fact[1] .. ':' .. fact[1] .. ':' .. fact[2]
+  end
+end
 `
 
 const RESERVE = /* lua */ `
@@ -23,6 +28,13 @@ if found[3] then
   if found[3]:sub(1, 1) == 'S' or select(4, parse(RECORD, found[3], 2)) ~= ARGV[6] then return { 'duplicate' } end
   local given = call('HGET', STATE, 'g' .. id)
   return { 'ok', unpack(given and cmsgpack.unpack(given) or {}) }
+end
+
+for k = #path + 5, #fields + 2 do
+  if found[k] and parse('>d', found[k]) > at then
+    commit()
+    return { 'fact', k - #path - 5, found[k]:sub(17) }
+  end
 end
 
 local reply, alerted = { 'ok' }, nil
