@@ -63,6 +63,11 @@ export function formatUsd(amount: Money): string {
   return `$${(amount - rest) / MICRO}.${decimals.replace(/0{1,4}$/, '')}`
 }
 
+/** An amount in US dollars, for output that people and other programs read: 0.001. Never calculate with it. */
+export function toUsd(amount: Money): number {
+  return amount / MICRO
+}
+
 /** Turns -0 into 0. */
 function withoutMinusZero(amount: number): Money {
   return (amount === 0 ? 0 : amount) as Money

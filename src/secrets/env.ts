@@ -15,6 +15,15 @@ export interface EnvSecretOptions {
 /** How to have one field of a JSON secret in a variable. ECS names it behind the secret's ARN. */
 const JSON_FIELD = 'the field where the variable is defined (in ECS: `valueFrom: <ARN>:<field>::`)'
 
+/**
+ * What a variable has in place of its key where a program has to see that the key is there (`noteTakenKey`). It holds
+ * nothing of the key, and with its spaces it can be none.
+ */
+export const TAKEN_NOTE = 'solveguard has taken the key out of this variable'
+
+/** The variables that have the note in place of their key. */
+const noted = new Set<string>()
+
 /** The keys removed from the environment, by variable: several guards of one process may use the same variable. */
 const remembered = new Map<string, SecretVersions | DeniedError>()
 
@@ -40,23 +49,45 @@ export function envSecret(name = 'SOLVEGUARD_KEY', { keep = false }: EnvSecretOp
     fetch() {
       take(name, keep)
       const found = remembered.get(name)
-      if (!found) {
-        throw new DeniedError(
-          'SECRET_MISSING',
-          `The environment variable ${name} is not set: set it to the service's API key.`,
-        )
-      }
+      if (!found) throw missing(name)
       if (found instanceof DeniedError) throw found
       return found
     },
   }
 }
 
+/**
+ * Leaves a note in a variable out of which `envSecret` has taken the key, in this process. Code that only asks whether
+ * the variable is set (`test.skip(!process.env.SOLVEGUARD_KEY)`) then has the right answer. Without a key there is no
+ * note.
+ */
+export function noteTakenKey(name: string): void {
+  if (!remembered.has(name) || textOf(name)) return
+  noted.add(name)
+  process.env[name] = TAKEN_NOTE
+}
+
+/** Own properties only: a variable may be called `constructor`. */
+function textOf(name: string): string | undefined {
+  return Object.hasOwn(process.env, name) ? process.env[name] : undefined
+}
+
+function missing(name: string): DeniedError {
+  const text =
+    textOf(name) === TAKEN_NOTE
+      ? `The environment variable ${name} has no key: solveguard has taken it out, in the process that started this ` +
+        "one. Give this process the service's API key itself."
+      : `The environment variable ${name} is not set: set it to the service's API key.`
+  return new DeniedError('SECRET_MISSING', text)
+}
+
 function take(name: string, keep: boolean): void {
-  // Own properties only: a variable may be called `constructor`.
-  const text = Object.hasOwn(process.env, name) ? process.env[name] : undefined
-  if (!text) return
-  if (!keep) delete process.env[name]
+  const text = textOf(name)
+  if (!text || text === TAKEN_NOTE) return
+  if (!keep) {
+    if (noted.has(name)) process.env[name] = TAKEN_NOTE
+    else delete process.env[name]
+  }
   try {
     remembered.set(name, withNew(remembered.get(name), text, name))
   } catch (error) {

@@ -15,6 +15,7 @@ const suite = join(import.meta.dirname, '../consumers/playwright-suite')
 /** A test's result, of Playwright's JSON report. */
 interface Result {
   readonly status: string
+
   readonly workerIndex: number
   readonly error?: { readonly message: string; readonly location?: { readonly file: string } }
   readonly steps?: readonly { readonly title: string }[]
@@ -27,6 +28,7 @@ let service: SolverService
 let siteUrl: string
 let output: string
 let results: Map<string, Result>
+let everyStep: readonly TracedStep[]
 const tokens: string[] = []
 const stop: (() => Promise<unknown>)[] = []
 
@@ -38,9 +40,11 @@ beforeAll(async () => {
   service = await startSolverService({
     keys: { [KEY]: 10 },
     price: 0.001,
-    onAnswer: ({ fields }, token) => {
+    solveMs: ({ pageUrl }) => (pageUrl.includes('&slow') ? 2_500 : 0),
+    onAnswer: ({ family, sitekey, pageUrl }, token) => {
+      if (family !== 'recaptcha' || pageUrl.includes('?day')) return
       tokens.push(token)
-      recaptcha.issue({ sitekey: fields.googlekey ?? '', token })
+      recaptcha.issue({ sitekey, token })
     },
   })
   stop.push(site.close, recaptcha.close, service.close)
@@ -50,10 +54,12 @@ beforeAll(async () => {
     '@playwright/test',
     'playwright',
     'playwright-core',
+    'ioredis',
     ...Object.keys(manifest.dependencies),
   ])
-  output = await run({ SOLVEGUARD_KEY: KEY }, 'budget.spec.ts')
+  output = await run({ SOLVEGUARD_KEY: KEY }, 'budget.spec.ts', 'day.spec.ts')
   results = await report()
+  everyStep = await stepsInTraces()
 })
 
 afterAll(async () => {
@@ -68,6 +74,8 @@ const attached = (title: string) => {
   return body === undefined ? undefined : JSON.parse(Buffer.from(body, 'base64').toString())
 }
 
+const stepsOf = (title: string) => results.get(title)?.steps?.map((step) => step.title)
+
 it('shares one budget between two workers', () => {
   expect(new Set(signIns().map((result) => result?.workerIndex)).size).toBeGreaterThan(1)
   expect(
@@ -75,7 +83,7 @@ it('shares one budget between two workers', () => {
       .map((result) => result?.status)
       .sort(),
   ).toEqual(['failed', 'passed', 'passed', 'passed'])
-  expect(service.charged).toBe(3_000)
+  expect(tokens).toHaveLength(3)
 })
 
 it('fails the test at its own line for a denial with throwOnDenied', () => {
@@ -99,6 +107,8 @@ it('reports steps, and attaches to each test what it spent', () => {
     expect(result?.steps?.map((step) => step.title)).toEqual(expect.arrayContaining(['captcha.find', 'captcha.solve']))
     expect(attached(title)).toEqual({
       spent: solved ? 1_000 : 0,
+      spentUsd: solved ? 0.001 : 0,
+      budget: expect.objectContaining({ name: 'suite', cap: 3_000, capUsd: 0.003 }),
       solved: solved ? 1 : 0,
       denied: solved ? 0 : 1,
       failed: 0,
@@ -106,15 +116,76 @@ it('reports steps, and attaches to each test what it spent', () => {
     })
     expect(result?.annotations).toContainEqual({
       type: 'captchas',
-      description: solved ? '1 solved; $0.001 spent' : '1 denied; $0.00 spent',
+      description: expect.stringMatching(
+        solved
+          ? /^1 solved; \$0\.001 spent$/
+          : /^1 denied; \$0\.00 spent\. BUDGET_EXHAUSTED: Budget 'suite': \$0\.003 of \$0\.003 a day is spent/,
+      ),
     })
+    expect(stepsOf(title)).toContainEqual(
+      expect.stringMatching(
+        solved
+          ? /^captcha\.solve — 1 solved \(recaptcha [a-z2-]+\), \$0\.001, \d+ m?s$/
+          : /^captcha\.solve — 1 denied \(recaptcha [a-z2-]+\): BUDGET_EXHAUSTED, \d+ m?s$/,
+      ),
+    )
   }
 })
 
-it('prints one line with the totals in the reporter', () => {
+it('prints one line with the totals in the reporter, what is left of each budget, and why solves were denied', () => {
   expect(output.split('\n').filter((line) => line.startsWith('solveguard:'))).toEqual([
-    'solveguard: 3 solved, 2 denied in 5 tests; $0.003 spent',
+    'solveguard: 7 solved, 3 denied, 1 failed in 9 tests; $0.009 spent; left today $0.00 of $0.003 (suite), ' +
+      '$0.994 of $1.00 (a-day); denied: BUDGET_EXHAUSTED ×3; failed: SOLVE_ABORTED',
   ])
+})
+
+it('gives a test the time back that a solve took, and the steps tell what it took', () => {
+  expect(results.get('a solve may take longer than the test has left')).toMatchObject({ status: 'passed' })
+  expect(stepsOf('a solve may take longer than the test has left')).toContainEqual(
+    expect.stringMatching(/^captcha\.solve — 1 solved \(recaptcha v2-checkbox\), \$0\.001, [2-9]\d* s$/),
+  )
+})
+
+it('gives no time back where that is turned off; what the aborted solve reserved is reported', () => {
+  expect(results.get('a solve takes the time of the test')).toMatchObject({ status: 'timedOut' })
+  expect(attached('a solve takes the time of the test')).toMatchObject({ spent: 1_000, solved: 0 })
+})
+
+it('reports all that a test has spent: pictures, automatic solves, and those of its grant', () => {
+  expect(results.get('everything that was bought')).toMatchObject({ status: 'passed' })
+  expect(attached('everything that was bought')).toMatchObject({
+    spent: 4_000,
+    spentUsd: 0.004,
+    solved: 3,
+    widgets: [{ family: 'image' }, { family: 'bls' }, { family: 'recaptcha', variant: 'v2-checkbox' }],
+  })
+  expect(stepsOf('everything that was bought')).toEqual(
+    expect.arrayContaining([
+      expect.stringMatching(/^captcha\.solveImage — solved, \$0\.001, /),
+      expect.stringMatching(/^captcha\.solveGrid — solved, \$0\.001, /),
+      expect.stringMatching(/^captcha\.auto — 1 solved \(recaptcha v2-checkbox\), \$0\.001, /),
+      expect.stringMatching(/^captcha\.solve — nothing due \(answered\), /),
+    ]),
+  )
+})
+
+it('tells where a test fails why its solve was denied, in words of the test', () => {
+  const { error, annotations = [] } = results.get('a denial is told where the test fails') ?? {}
+  const denial = 'BUDGET_EXHAUSTED: The budget of this test (captchaPolicy): $0.00 of $0.00 a day is spent or reserved'
+  expect(error?.message).toContain(`  denied: ${denial}`)
+  expect(annotations).toContainEqual({ type: 'captchas', description: expect.stringContaining(denial) })
+})
+
+it('leaves a variable that shows that there is a key', () => {
+  expect(results.get('a test that asks whether there is a key is not skipped')).toMatchObject({ status: 'passed' })
+})
+
+it('puts each step of a captcha at the line of the test that called it', () => {
+  const steps = [...everyStep].filter(({ title }) => title.startsWith('captcha.'))
+  expect(steps.length).toBeGreaterThan(10)
+  expect(new Set(steps.map(({ file }) => file))).toEqual(
+    new Set([join(folder, 'budget.spec.ts'), join(folder, 'day.spec.ts')]),
+  )
 })
 
 it('leaves the key in no report, trace, log or file of the run, nor in the browser’s environment', async () => {
@@ -150,7 +221,10 @@ it('takes options from a worker fixture; without options, the error shows what t
   const without = results.get('a test without captchaGuardOptions')
   expect(without).toMatchObject({ status: 'failed' })
   expect(without?.error?.message).toContain('use: { captchaGuardOptions: {')
-  expect(said).toContain('solveguard: 1 solved in 1 test; $0.001 spent')
+  expect(said).toContain('solveguard: 1 solved in 1 test; $0.001 spent; left today $0.999 of $1.00')
+  expect(results.get('a test without a CAPTCHA needs no ledger')).toMatchObject({ status: 'passed' })
+  const down = results.get('a test with a CAPTCHA needs the ledger')
+  expect(down?.error?.message).toContain('DeniedError: The ledger')
 })
 
 /** Runs a part of the suite and returns its output. A test that fails is a result. */
@@ -187,6 +261,25 @@ async function report(): Promise<Map<string, Result>> {
   }
   visit(JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')))
   return found
+}
+
+interface TracedStep {
+  readonly title: string
+  readonly file: string | undefined
+}
+
+/** The steps in the traces of a run, with the file of the test that each is in. */
+async function stepsInTraces(): Promise<TracedStep[]> {
+  const traces = [...(await everyFile())].filter(([name]) => name.includes('trace.zip: test.trace'))
+  const events = traces.flatMap(([, text]) =>
+    Buffer.from(text, 'latin1')
+      .toString()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+  )
+  return events
+    .filter(({ type, title }) => type === 'before' && typeof title === 'string')
+    .map(({ title, stack }) => ({ title, file: stack?.[0]?.file }))
 }
 
 interface Suite {

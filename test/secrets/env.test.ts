@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { noteTakenKey, TAKEN_NOTE } from '../../src/secrets/env.js'
 import { envSecret } from '../../src/secrets/index.js'
+import { parseKey } from '../../src/secrets/parse.js'
 import { KEY, NEXT_KEY, secretProviderContract } from './contract.js'
 
 // Each test has its own variable, because removed values are remembered by name.
@@ -53,6 +55,40 @@ describe('envSecret', () => {
     process.env[name] = KEY
     envSecret(name)
     expect(process.env).not.toHaveProperty(name)
+  })
+
+  test('takes the note in place of a taken key for no key, in this process and in one that inherits it', async () => {
+    const name = newName()
+    process.env[name] = KEY
+    const provider = envSecret(name)
+    noteTakenKey(name)
+    expect(process.env[name]).toBe(TAKEN_NOTE)
+    const { current } = await provider.fetch()
+    expect(current).toEqual((await envSecret(name).fetch()).current)
+
+    process.env[name] = NEXT_KEY
+    expect((await provider.fetch()).current.version).not.toBe(current.version)
+    expect(process.env[name]).toBe(TAKEN_NOTE)
+
+    // As in a child process: the note, and no key that was taken.
+    const inherited = newName()
+    process.env[inherited] = TAKEN_NOTE
+    expect(() => envSecret(inherited).fetch()).toThrow(
+      expect.objectContaining({ code: 'SECRET_MISSING', message: expect.stringContaining('taken it out') }),
+    )
+    // As for any reader that does not know the note.
+    expect(() => parseKey(TAKEN_NOTE, 'a variable')).toThrow(expect.objectContaining({ code: 'SECRET_INVALID' }))
+  })
+
+  test('leaves no note where there was no key, nor over a value', () => {
+    const [none, kept] = [newName(), newName()]
+    envSecret(none)
+    noteTakenKey(none)
+    expect(process.env).not.toHaveProperty(none)
+    process.env[kept] = KEY
+    envSecret(kept, { keep: true })
+    noteTakenKey(kept)
+    expect(process.env[kept]).toBe(KEY)
   })
 
   test('leaves the variable where `keep` is set', async () => {

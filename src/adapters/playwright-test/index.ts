@@ -1,6 +1,5 @@
 import type {
   Expect,
-  Locator,
   Page,
   PlaywrightTestArgs,
   PlaywrightTestOptions,
@@ -11,83 +10,39 @@ import type {
 } from 'playwright/test'
 import { SolveguardError } from '../../base/errors.js'
 import { createGuard } from '../../guard/create.js'
-import type { GuardOptions } from '../../guard/options.js'
-import type { Grant, Guard, NarrowingInput, Solution } from '../../guard/types.js'
-import { formatUsd, micros } from '../../policy/money.js'
-import type { AutoOptions, AutoSolving } from '../engine/auto.js'
-import type { Captcha, CaptchaOptions } from '../engine/captcha.js'
-import type { Found } from '../engine/finder.js'
-import type { SolveGridOptions, SolveImageOptions } from '../engine/pictures.js'
-import type { SolveResult } from '../engine/result.js'
-import type { SolvePageOptions } from '../engine/solve-page.js'
-import type { WaitForOptions } from '../engine/wait.js'
+import type { Guard, NarrowingInput } from '../../guard/types.js'
+import type { CaptchaOptions } from '../engine/captcha.js'
 import { guardContext } from '../playwright/index.js'
 import { type CaptchaMatchers, matchers, registerCaptcha } from './matchers.js'
+import { observedGrant } from './observed-grant.js'
+import {
+  ATTACHMENT_NAME,
+  dayOf,
+  formatSpending,
+  SKIPPED_WITHOUT_KEY,
+  summarize,
+  TestReport,
+  type TestSpending,
+} from './report.js'
 import { loadRunner } from './runner.js'
-import { ATTACHMENT_NAME, formatCounts, summarizeSpending, type WidgetReport, widgetReports } from './spending.js'
+import { type StandInSuite, standInSuite } from './stand-ins.js'
+import { hasNoKey, type SuiteGuardOptions, type SuiteKey, takeKey } from './suite-key.js'
+import { createTestCaptcha, type TestCaptcha } from './test-captcha.js'
+import { TestTime } from './test-time.js'
 
 export type * from '../engine/public-types.js'
 export type { CaptchaMatchers } from './matchers.js'
-export type { TestSpending, WidgetReport } from './spending.js'
+export type { SuiteBudget, TestSpending, WidgetReport } from './report.js'
+export type { SuiteGuardOptions, WithoutKey } from './suite-key.js'
+export type { TestCaptcha } from './test-captcha.js'
 
-/** The CAPTCHAs in a test's pages: those of its `context`. Without a page argument, the test's own `page` is used. */
-export interface TestCaptcha {
-  /** The grant under which the test solves. */
-  readonly grant: Grant
+/** Time limits for a test's pages, what only its pages can supply, and the test's own time. */
+export interface TestCaptchaOptions extends CaptchaOptions<Page> {
   /**
-   * Lists the widgets of a page. Spends nothing and changes nothing.
-   *
-   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `CONFIG_INVALID` (not a page of this context)
-   * @example
-   * expect(await captcha.find()).toHaveLength(1)
+   * Whether the time that solves take is added to the test's timeout: the time in which at least one was under way.
+   * @default true
    */
-  find(page?: Page): Promise<Found>
-  /**
-   * Solves what is due in the test's own page. A denial is a result, not a throw, unless `throwOnDenied` is set.
-   *
-   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `CONFIG_INVALID`
-   * @throws DeniedError only with `throwOnDenied`
-   * @example
-   * await captcha.solve()
-   * await captcha.solve({ which: 'all', throwOnDenied: true })
-   */
-  solve(options?: SolvePageOptions): Promise<SolveResult>
-  /** The same in another page of the test's context. */
-  solve(page: Page, options?: SolvePageOptions): Promise<SolveResult>
-  /**
-   * Waits until a widget is due in the test's own page. Spends nothing.
-   *
-   * @throws SolveguardError `WAIT_TIMEOUT`, `SOLVE_ABORTED`, `PAGE_GONE`, `CONFIG_INVALID`
-   * @example
-   * await captcha.waitFor({ timeout: 10_000 })
-   */
-  waitFor(options?: WaitForOptions): Promise<Found>
-  /**
-   * Solves each widget of the test's own page as it becomes due, until it is stopped or the test ends.
-   *
-   * @throws SolveguardError `CONFIG_INVALID`
-   * @example
-   * captcha.auto({ maxSolves: 3 })
-   */
-  auto(options?: AutoOptions): AutoSolving
-  /**
-   * Gets the text in a picture, and types it into a field: see `Captcha.solveImage`.
-   *
-   * @throws DeniedError if a layer denies it
-   * @throws SolveguardError as `Captcha.solveImage` does
-   * @example
-   * await captcha.solveImage(page.locator('img.captcha'), { into: page.locator('#answer') })
-   */
-  solveImage(element: Locator, options?: SolveImageOptions<Locator>): Promise<Solution>
-  /**
-   * Gets which of nine pictures an instruction means, and clicks them: see `Captcha.solveGrid`.
-   *
-   * @throws DeniedError if a layer denies it
-   * @throws SolveguardError as `Captcha.solveGrid` does
-   * @example
-   * await captcha.solveGrid({ cells: await page.locator('.cell').all(), instruction: page.locator('.instruction') })
-   */
-  solveGrid(options: SolveGridOptions<Locator>): Promise<Solution>
+  extendTimeout?: boolean | undefined
 }
 
 /** The fixtures and options of each test. */
@@ -102,12 +57,12 @@ export interface CaptchaTestArgs {
    */
   captchaPolicy: NarrowingInput | undefined
   /**
-   * Time limits for each test's pages, and `geetestChallenge`.
+   * Time limits for each test's pages, `geetestChallenge`, and `extendTimeout`.
    * @default {}
    * @example
    * test.use({ captchaOptions: { geetestChallenge: (page) => page.evaluate(askTheServer) } })
    */
-  captchaOptions: CaptchaOptions<Page>
+  captchaOptions: TestCaptchaOptions
 }
 
 /** The fixtures and options of each worker. */
@@ -116,17 +71,77 @@ export interface CaptchaWorkerArgs {
    * The options of the worker's guard. Set them in the configuration's `use`. If the key does not come from
    * `SOLVEGUARD_KEY`, set them as a fixture function, which runs in the worker:
    * `async ({}, use) => use({ secret: envSecret('MY_KEY'), … })`.
-   * @default none; a test then fails with `CONFIG_INVALID`
+   * @default none; a test that uses `captcha` then fails with `CONFIG_INVALID`
    */
-  captchaGuardOptions: GuardOptions | undefined
-  /** The worker's guard. It is created before the browser is started, so that no browser inherits the key. */
+  captchaGuardOptions: SuiteGuardOptions | undefined
+  /**
+   * The worker's guard, created when a test first uses it, or `captcha`. The key is taken out of the environment before
+   * the browser is started, whether the guard is used or not.
+   */
   captchaGuard: Guard
+}
+
+/** What the fixtures need of each other. */
+interface InternalWorkerArgs {
+  /** Taken out of the environment before the browser starts. */
+  captchaKey: SuiteKey
+  captchaSuite: Suite
+}
+
+interface InternalTestArgs {
+  /** Skips the test, before anything is started for it. */
+  captchaKeyNeeded: undefined
+}
+
+/** How a worker solves. */
+interface Suite {
+  /** What is done in place of solving with the key, where there is none. */
+  readonly withoutKey?: 'skip' | 'stand-ins' | undefined
+  readonly standIns?: StandInSuite | undefined
 }
 
 type BaseTest = TestType<PlaywrightTestArgs & PlaywrightTestOptions, PlaywrightWorkerArgs & PlaywrightWorkerOptions>
 
 const runner = loadRunner()
 const base: BaseTest = runner.test
+
+const withKey = base.extend<InternalTestArgs, CaptchaWorkerArgs & InternalWorkerArgs>({
+  captchaGuardOptions: [undefined, { option: true, scope: 'worker' }],
+  captchaKey: [
+    async ({ captchaGuardOptions }, use) => use(takeKey(captchaGuardOptions)),
+    { scope: 'worker', auto: true, box: true },
+  ],
+  captchaSuite: [
+    async ({ captchaKey: { options, withoutKey } }, use) => {
+      if (!options) throw missingOptions()
+      if (withoutKey === 'fail' || !(await hasNoKey(options))) return use({})
+      if (withoutKey === 'skip') return use({ withoutKey })
+      await using standIns = await standInSuite(options)
+      await use({ withoutKey, standIns })
+    },
+    { scope: 'worker', box: true },
+  ],
+  captchaGuard: [
+    async ({ captchaKey: { options }, captchaSuite: { standIns } }, use) => {
+      if (!options) throw missingOptions()
+      await using guard = await createGuard(standIns?.options ?? options)
+      await use(guard)
+    },
+    { scope: 'worker' },
+  ],
+  captchaKeyNeeded: [
+    async ({ captchaSuite: { withoutKey } }, use, info) => {
+      if (withoutKey === 'skip') info.skip(true, SKIPPED_WITHOUT_KEY)
+      await use(undefined)
+    },
+    { box: true },
+  ],
+})
+
+type CaptchaTest = TestType<
+  PlaywrightTestArgs & PlaywrightTestOptions & CaptchaTestArgs,
+  PlaywrightWorkerArgs & PlaywrightWorkerOptions & CaptchaWorkerArgs
+>
 
 /**
  * Playwright's `test`, with `captcha` for each test, and one guard for each worker. All workers whose guards have the
@@ -139,26 +154,52 @@ const base: BaseTest = runner.test
  *   await page.getByRole('button', { name: 'Sign in' }).click()
  * })
  */
-export const test = base.extend<CaptchaTestArgs, CaptchaWorkerArgs>({
-  captchaGuardOptions: [undefined, { option: true, scope: 'worker' }],
+export const test: CaptchaTest = withKey.extend<CaptchaTestArgs>({
   captchaPolicy: [undefined, { option: true }],
   captchaOptions: [{}, { option: true }],
-  captchaGuard: [
-    async ({ captchaGuardOptions }, use) => {
-      if (!captchaGuardOptions) throw missingOptions()
-      await using guard = await createGuard(captchaGuardOptions)
-      await use(guard)
-    },
-    { scope: 'worker', auto: true },
-  ],
-  async captcha({ captchaGuard, captchaPolicy, captchaOptions, context, page }, use, info) {
-    const options = { ...captchaOptions, subject: subjectOf(info) }
-    const captcha = await guardContext(captchaGuard, context, captchaPolicy ?? {}, options)
-    registerCaptcha(context, captcha)
-    const seen: WidgetReport[] = []
-    await use(createTestCaptcha(captcha, page, seen))
+  // In this order: a test that is skipped needs no guard and no browser.
+  async captcha(
+    { captchaKeyNeeded, captchaKey, captchaSuite, captchaGuard, captchaPolicy, captchaOptions, context, page },
+    use,
+    info,
+  ) {
+    void captchaKeyNeeded
+    const { extendTimeout = true, ...options } = captchaOptions
+    const { standIns, withoutKey } = captchaSuite
+    await standIns?.route(context)
+    const report = new TestReport()
+    const time = extendTimeout ? new TestTime(info, () => performance.now()) : undefined
+    let used = false
+    let isOver = false
+    const own = captchaGuard.narrow(captchaPolicy ?? {}, { subject: subjectOf(info) })
+    const boundMs = longestSolveMs(own.policy)
+    const timed = <T>(run: () => Promise<T>) => (time ? time.giveBack(boundMs, run) : run())
+    const grant = observedGrant(own, {
+      solving: timed,
+      used: () => {
+        used = true
+      },
+    })
+    const captcha = await guardContext(grant, context, undefined, options)
+    registerCaptcha(context, captcha, report)
+    await use(
+      createTestCaptcha({
+        captcha,
+        page,
+        report,
+        timed,
+        step: test.step,
+        isOver: () => isOver,
+        failsWithoutKey: captchaKey.withoutKey === 'fail',
+      }),
+    )
+    isOver = true
+    time?.end()
     await captcha.close()
-    if (seen.length > 0) await report(info, captcha.grant, seen)
+    if (!used && report.widgets.length === 0) return
+    const [day, suite] = await Promise.all([dayOf(own), dayOf(captchaGuard)])
+    const spending = summarize(report, day, suite && { name: captchaGuard.name, day: suite })
+    await attach(info, withoutKey ? { ...spending, withoutKey } : spending)
   },
 })
 
@@ -178,57 +219,21 @@ function missingOptions(): SolveguardError {
   )
 }
 
-/**
- * Each call is a step of the trace and the report, at the line of the test that made it: the location of a boxed step
- * is the caller of the function that awaits it.
- */
-function createTestCaptcha(captcha: Captcha<Page, Locator>, own: Page, seen: WidgetReport[]): TestCaptcha {
-  return {
-    grant: captcha.grant,
-    async find(page = own) {
-      return await test.step('captcha.find', () => captcha.find(page), { box: true })
-    },
-    async waitFor(options) {
-      return await test.step('captcha.waitFor', () => captcha.waitFor(own, options), { box: true })
-    },
-    // Not a step: it solves while other steps run.
-    auto: (options) => captcha.auto(own, options),
-    async solveImage(element, options) {
-      return await test.step('captcha.solveImage', () => captcha.solveImage(element, options), { box: true })
-    },
-    async solveGrid(options) {
-      return await test.step('captcha.solveGrid', () => captcha.solveGrid(options), { box: true })
-    },
-    async solve(first?: Page | SolvePageOptions, second?: SolvePageOptions) {
-      const [page, options] = isPage(first) ? [first, second] : [own, first]
-      const solve = async () => {
-        const { throwOnDenied, ...others } = options ?? {}
-        const result = await captcha.solve(page, others)
-        seen.push(...widgetReports(result))
-        const [denial] = result.denied
-        if (throwOnDenied && denial) throw denial.error
-        return result
-      }
-      return await test.step('captcha.solve', solve, { box: true })
-    },
-  }
-}
+/** What a call takes beyond its solve: finding the widget, and putting the solution into the page. */
+const AROUND_A_SOLVE_MS = 15_000
+const DEFAULT_GRACE_MS = 3_000
+const DEFAULT_DEADLINE_MS = 180_000
 
-function isPage(value: Page | SolvePageOptions | undefined): value is Page {
-  return value !== undefined && 'mainFrame' in value
+/** The longest time in ms that a solve may take by the policy. */
+function longestSolveMs({ deadlineMs = DEFAULT_DEADLINE_MS, graceMs = DEFAULT_GRACE_MS }: Guard['policy']): number {
+  return deadlineMs + graceMs + AROUND_A_SOLVE_MS
 }
 
 function subjectOf({ titlePath, project }: TestInfo): string {
   return [project.name, ...titlePath].filter((part) => part !== '').join(' › ')
 }
 
-async function report(info: TestInfo, grant: Grant, widgets: readonly WidgetReport[]): Promise<void> {
-  // The test has a budget of its own, so the ledger has all that it took, also for solves that were given up.
-  const { day } = await grant.status()
-  const spending = summarizeSpending(widgets, micros(day.spent + day.reserved))
-  info.annotations.push({
-    type: ATTACHMENT_NAME,
-    description: `${formatCounts(spending)}; ${formatUsd(spending.spent)} spent`,
-  })
+async function attach(info: TestInfo, spending: TestSpending): Promise<void> {
+  info.annotations.push({ type: ATTACHMENT_NAME, description: formatSpending(spending) })
   await info.attach(ATTACHMENT_NAME, { body: JSON.stringify(spending, null, 2), contentType: 'application/json' })
 }

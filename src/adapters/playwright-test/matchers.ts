@@ -2,13 +2,20 @@ import type { BrowserContext, Page } from 'playwright/test'
 import type { Captcha } from '../engine/captcha.js'
 import type { Found } from '../engine/finder.js'
 import { unnamedPage } from '../engine/result.js'
+import type { TestReport } from './report.js'
 
-/** The captchas of running tests, by context. */
-const captchas = new WeakMap<BrowserContext, Pick<Captcha<Page>, 'find'>>()
+/** What is known of a running test. */
+interface Running {
+  readonly captcha: Pick<Captcha<Page>, 'find'>
+  readonly report: Pick<TestReport, 'widgets'>
+}
+
+/** Running tests, by context. */
+const running = new WeakMap<BrowserContext, Running>()
 
 /** From now on, `expect(page)` uses this captcha for the pages of the context. */
-export function registerCaptcha(context: BrowserContext, captcha: Pick<Captcha<Page>, 'find'>): void {
-  captchas.set(context, captcha)
+export function registerCaptcha(context: BrowserContext, captcha: Running['captcha'], report: Running['report']): void {
+  running.set(context, { captcha, report })
 }
 
 /** The matchers that `expect` has besides Playwright's own. */
@@ -44,35 +51,38 @@ export const matchers = {
     page: Page,
     options: { timeout?: number | undefined } = {},
   ): Promise<MatcherResult> {
-    const captcha = captchas.get(page.context())
-    if (!captcha) {
+    const test = running.get(page.context())
+    if (!test) {
       throw new Error('expect(page).toHaveNoCaptcha() needs a guarded page: use the fixture `captcha` in this test.')
     }
     const end = Date.now() + (options.timeout ?? this.timeout ?? DEFAULT_TIMEOUT_MS)
     for (let scan = 0; ; scan++) {
-      const found = await captcha.find(page)
+      const found = await test.captcha.find(page)
       const due = found.filter((widget) => widget.due)
       const denial = unnamedPage(found.unnamed)?.error
       // Nothing is known of such a page.
       if (denial?.code === 'ORIGIN_NOT_NAMED') throw denial
       const pass = due.length === 0
       const pause = PAUSES_MS[Math.min(scan, PAUSES_MS.length - 1)] ?? 0
-      if (pass !== this.isNot || Date.now() + pause > end) return { pass, message: () => failureMessage(page, due) }
+      if (pass !== this.isNot || Date.now() + pause > end)
+        return { pass, message: () => failureMessage(page, due, test.report) }
       await new Promise((resolve) => setTimeout(resolve, pause))
     }
   },
 }
 
-function failureMessage(page: Page, due: readonly Found[number][]): string {
+function failureMessage(page: Page, due: readonly Found[number][], { widgets }: Running['report']): string {
   const where = page.url().split(/[?#]/, 1)[0]
   if (due.length === 0) return `Expected a CAPTCHA that is due at ${where}, and there is none.`
   const lines = due.map(({ family, variant, sitekey, frameUrl }) => {
     const frame = frameUrl === undefined ? '' : `, in the frame ${frameUrl.split(/[?#]/, 1)[0]}`
     return `  ${family} ${variant}, sitekey ${sitekey}${frame}`
   })
-  return [
-    `Expected no CAPTCHA that is due at ${where}, and there is:`,
-    ...lines,
-    'Solve it with `await captcha.solve()`, or read the result of that call: a denial is a result, not a throw.',
-  ].join('\n')
+  const unsolved = widgets.filter(({ outcome }) => outcome !== 'solved')
+  const reasons = new Set(unsolved.map(({ outcome, code, message }) => `  ${outcome}: ${code}: ${message}`))
+  const told =
+    reasons.size > 0
+      ? ['What this test asked to solve, and was not solved:', ...reasons]
+      : ['Solve it with `await captcha.solve()`.']
+  return [`Expected no CAPTCHA that is due at ${where}, and there is:`, ...lines, ...told].join('\n')
 }
