@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type {
   Expect,
   Page,
@@ -171,7 +172,7 @@ export const test: CaptchaTest = withKey.extend<CaptchaTestArgs>({
     const time = extendTimeout ? new TestTime(info, () => performance.now()) : undefined
     let used = false
     let isOver = false
-    const own = captchaGuard.narrow(captchaPolicy ?? {}, { subject: subjectOf(info) })
+    const own = captchaGuard.narrow(captchaPolicy ?? {}, { name: budgetName(info), subject: subjectOf(info) })
     const boundMs = longestSolveMs(own.policy)
     const timed = <T>(run: () => Promise<T>) => (time ? time.giveBack(boundMs, run) : run())
     const grant = observedGrant(own, {
@@ -227,6 +228,12 @@ const DEFAULT_DEADLINE_MS = 180_000
 /** The longest time in ms that a solve may take by the policy. */
 function longestSolveMs({ deadlineMs = DEFAULT_DEADLINE_MS, graceMs = DEFAULT_GRACE_MS }: Guard['policy']): number {
   return deadlineMs + graceMs + AROUND_A_SOLVE_MS
+}
+
+/** A budget that no other test shares, by a name that tells whose it is: alerts and the audit log have it. */
+function budgetName({ title }: TestInfo): string {
+  const readable = title.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '')
+  return `${readable.slice(0, 50)}.${randomUUID().slice(0, 8)}`
 }
 
 function subjectOf({ titlePath, project }: TestInfo): string {
