@@ -16,8 +16,8 @@ const shape = z.object({
 })
 
 /**
- * A reporter for Playwright Test: prints one line at the end with the totals of the whole run, retries included, what is
- * left of the budget, and why solves were denied. Use it beside other reporters. A run without CAPTCHAs has no such
+ * A reporter for Playwright Test: prints one line at the end with the totals of the whole run, retries included, what
+ * is left of the budget, and why solves were denied. Use it beside other reporters. A run without CAPTCHAs has no such
  * line.
  *
  * @example
