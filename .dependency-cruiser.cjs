@@ -33,7 +33,7 @@ const GUARD_FLOORS = [
   ['observability/', 'keys/'],
   ['balance/', 'service/'],
   ['solve/', 'advice/', 'runtime\\.ts'],
-  ['streams/', 'status\\.ts'],
+  ['streams/', 'status\\.ts', 'format-status\\.ts'],
   ['grant\\.ts'],
   ['options\\.ts', 'guard\\.ts'],
   ['compose\\.ts'],

@@ -366,23 +366,29 @@ export type Code = keyof typeof CODES
 
 const DOCS = 'https://github.com/solveguard/solveguard/blob/main/docs/errors.md#'
 
+const PAGES = Object.fromEntries(Object.keys(CODES).map((code) => [code, DOCS + code.toLowerCase()]))
+
 /** The page that explains a code. */
 export function docsOf(code: Code): string {
-  return DOCS + code.toLowerCase()
+  return PAGES[code] as string
 }
 
 /** Optional parts of an error. */
 export interface ErrorDetails {
   /** When to try again. @default not known */
-  retryAt?: Date
+  retryAt?: Date | undefined
   /** The error that caused this one. Must never hold a key or a solution. @default none */
   cause?: unknown
   /** Further facts, safe to print (the solver's own code, a path, an amount). @default none */
-  details?: Readonly<Record<string, string | number | boolean>>
+  details?: Readonly<Record<string, string | number | boolean>> | undefined
 }
 
+/** The code of the error that is being constructed. V8 may read `name` for the stack before `code` is set. */
+let constructing: Code | undefined
+
 /**
- * Every error of solveguard. `code` is stable; `message` says what happened and what to do.
+ * Every error of solveguard. `code` is stable; `message` says what happened and what to do. What is printed begins with
+ * the code and ends with the address of its documentation.
  *
  * @example
  * try { await guard.solve(challenge) } catch (error) {
@@ -390,37 +396,44 @@ export interface ErrorDetails {
  * }
  */
 export class SolveguardError extends Error {
+  // Fields that have no value are not set: an error is printed with all that are.
   /** The stable code. */
-  readonly code: Code
+  declare readonly code: Code
   /** The layer that denied; undefined for errors that are not denials. */
-  readonly layer: Layer | undefined
+  declare readonly layer: Layer | undefined
   /** When to try again, where that is known. */
-  readonly retryAt: Date | undefined
-  /** Further facts, safe to print. */
-  readonly details: Readonly<Record<string, string | number | boolean>> | undefined
+  declare readonly retryAt: Date | undefined
+  /** Further facts, safe to print. Amounts are in micro-dollars, except those whose names end with `Usd`. */
+  declare readonly details: Readonly<Record<string, string | number | boolean>> | undefined
+  /** The page that explains the code. */
+  declare readonly docs: string
 
   constructor(code: Code, message: string, more: ErrorDetails = {}) {
+    constructing = code
     super(message, more.cause === undefined ? undefined : { cause: more.cause })
+    constructing = undefined
     this.code = code
-    this.layer = (CODES[code] as CodeInfo).layer
-    this.retryAt = more.retryAt
-    this.details = more.details
+    const { layer } = CODES[code] as CodeInfo
+    if (layer !== undefined) this.layer = layer
+    if (more.retryAt !== undefined) this.retryAt = more.retryAt
+    if (more.details !== undefined) this.details = more.details
+    this.docs = docsOf(code)
   }
 
-  /** The page that explains this code. */
-  get docs(): string {
-    return docsOf(this.code)
+  /** The kind of error and its code, `SolveguardError [SOLVER_BUSY]`, as Node's own errors are printed. */
+  override get name(): string {
+    return `${this.kind} [${constructing ?? this.code}]`
   }
 
   /** `SolveguardError`. */
-  override get name(): string {
+  protected get kind(): string {
     return 'SolveguardError'
   }
 
   /** The error for logs and JSON output: without its cause and its stack. */
   toJSON(): Record<string, unknown> {
     return {
-      name: this.name,
+      name: this.kind,
       code: this.code,
       layer: this.layer,
       retryAt: this.retryAt?.toISOString(),
@@ -437,7 +450,7 @@ export class DeniedError extends SolveguardError {
   declare readonly layer: Layer
 
   /** `DeniedError`. */
-  override get name(): string {
+  protected override get kind(): string {
     return 'DeniedError'
   }
 }

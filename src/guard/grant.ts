@@ -14,6 +14,7 @@ import type { GrantContext } from './admission/grant-context.js'
 import { checkName } from './admission/names.js'
 import type { BalanceMonitor } from './balance/monitor.js'
 import { closed, denied, ledgerDown } from './errors.js'
+import { printedAsSentence } from './format-status.js'
 import type { KeyRegistry } from './keys/registry.js'
 import { withLedgerTimeout } from './ledger-timeout.js'
 import type { Outbox } from './observability/outbox.js'
@@ -209,7 +210,7 @@ export class PolicyGrant implements Grant, GrantContext {
       const [first] = solvers as [SolverStatus]
       const schedule = this.gate.schedule(now)
       const route = accounts[0]?.describeRoute(this.#policyWithPasswords.egress)
-      return {
+      return printedAsSentence({
         name: id,
         ...budget,
         paused: frozenCopy(usage.paused ?? root?.paused),
@@ -217,6 +218,7 @@ export class PolicyGrant implements Grant, GrantContext {
         schedule: {
           open: schedule.open,
           changesAt: schedule.changesAt === undefined ? undefined : new Date(schedule.changesAt),
+          timeZone: this.policy.schedules.length === 0 ? undefined : zoneOf(this.policy),
         },
         egress: route?.route ?? '',
         egressAddress: route?.address,
@@ -225,7 +227,7 @@ export class PolicyGrant implements Grant, GrantContext {
         ledger: { kind: ledger.kind, place: ledger.place, clocks: clocksStatus(usage) },
         ...processStatus(this.#deps, this.#solving),
         alerts,
-      }
+      })
     } catch (error) {
       throw ledgerDown(error)
     }

@@ -1,6 +1,7 @@
 /** The guarded core: its public names. */
 export type { AccountBudget, SolverAccount } from './accounts/options.js'
 export { createGuard } from './create.js'
+export { formatStatus } from './format-status.js'
 export type { Logger } from './observability/log.js'
 export type { GuardOptions } from './options.js'
 export type {

@@ -475,7 +475,10 @@ export interface ProcessStatus {
   readonly denied: Readonly<Partial<Record<Code, number>>>
 }
 
-/** The state of a guard or grant: its budgets, its key (never the key itself), its schedule and its parts. */
+/**
+ * The state of a guard or grant: its budgets, its key (never the key itself), its schedule and its parts. `console.log`
+ * prints it in sentences, as `formatStatus` does.
+ */
 export interface Status {
   /** The id of its budget: the guard's name, or the path of a grant. */
   readonly name: string
@@ -495,6 +498,8 @@ export interface Status {
     readonly open: boolean
     /** When that changes next; absent where it never does. */
     readonly changesAt?: Date | undefined
+    /** The time zone of the working hours; absent where the policy has none. */
+    readonly timeZone?: string | undefined
   }
   /** How calls leave: `direct`, or the proxy's address without its password. */
   readonly egress: string

@@ -88,7 +88,7 @@ it('shares one budget between two workers', () => {
 
 it('fails the test at its own line for a denial with throwOnDenied', () => {
   const denied = signIns().find((result) => result?.status === 'failed')
-  expect(denied?.error?.message).toContain("DeniedError: Budget 'suite'")
+  expect(denied?.error?.message).toContain("DeniedError [BUDGET_EXHAUSTED]: Budget 'suite'")
   expect(denied?.error?.location?.file).toBe(join(folder, 'budget.spec.ts'))
 })
 

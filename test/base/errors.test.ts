@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
@@ -68,13 +69,31 @@ describe('SolveguardError', () => {
     const retryAt = new Date(0)
     const error = new SolveguardError('SOLVER_BUSY', 'Later.', { cause, retryAt, details: { slots: 3 } })
     expect(error).toMatchObject({ code: 'SOLVER_BUSY', message: 'Later.', retryAt, cause, details: { slots: 3 } })
-    expect(error.name).toBe('SolveguardError')
-    expect(String(error)).toBe('SolveguardError: Later.')
+    expect(error.name).toBe('SolveguardError [SOLVER_BUSY]')
+    expect(String(error)).toBe('SolveguardError [SOLVER_BUSY]: Later.')
+    expect(error.stack?.split('\n')[0]).toBe('SolveguardError [SOLVER_BUSY]: Later.')
     expect(error.layer).toBeUndefined()
   })
 
   it('has no cause by default', () => {
     expect('cause' in new SolveguardError('SOLVER_BUSY', 'Later.')).toBe(false)
+  })
+
+  it('is printed with its code first, with the fields that have a value, and with the page that explains it', () => {
+    const plain = new SolveguardError('SOLVER_BUSY', 'Later.')
+    expect(Object.keys(plain).sort()).toEqual(['code', 'docs'])
+    const printed = inspect(plain)
+    expect(printed).toMatch(/^SolveguardError \[SOLVER_BUSY\]: Later\.\n {4}at /)
+    expect(printed).toContain(`docs: '${plain.docs}'`)
+    expect(printed).not.toContain('undefined')
+    const more = { retryAt: new Date(0), details: { limit: 3 } }
+    expect(Object.keys(new DeniedError('RATE_EXCEEDED', 'No.', more)).sort()).toEqual([
+      'code',
+      'details',
+      'docs',
+      'layer',
+      'retryAt',
+    ])
   })
 
   it('is JSON without its cause and its stack', () => {
@@ -101,7 +120,7 @@ describe('DeniedError', () => {
     expect(denied).toBeInstanceOf(DeniedError)
     expect(denied).toBeInstanceOf(SolveguardError)
     expect(denied).toBeInstanceOf(Error)
-    expect(denied.name).toBe('DeniedError')
+    expect(denied.name).toBe('DeniedError [ORIGIN_NOT_NAMED]')
     expect(new SolveguardError('SOLVER_BUSY', 'Later.')).not.toBeInstanceOf(DeniedError)
   })
 

@@ -2,9 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { jsonlAudit } from '../../src/audit/jsonl.js'
 import { createGuard } from '../../src/guard/create.js'
+import { formatStatus } from '../../src/guard/format-status.js'
 import { fileLedger } from '../../src/ledger/file.js'
 import type { Ledger } from '../../src/ledger/ledger.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
@@ -262,4 +264,47 @@ it('status has the clocks of process and ledger while they differ, and one alert
   ledgerClock.set(start + 40_000)
   await clock.advance(10_000)
   expect((await guard.status()).ledger.clocks).toBeUndefined()
+})
+
+it('status is printed in sentences, while its fields and its JSON stay', async () => {
+  const clock = manualClock(Date.UTC(2026, 10, 24, 12))
+  const { guard } = await rig({
+    clock,
+    policy: {
+      budget: { perDay: usd(0.0015), perMinute: 20, concurrent: 10 },
+      schedule: { timeZone: 'Europe/Berlin', windows: [{ days: 'Mon-Fri', from: '09:00', to: '17:00' }] },
+    },
+  })
+  await settleWith(clock, guard.solve(challenge))
+  for (let i = 0; i < 2; i++) await errorOf(guard.solve(challenge))
+  const status = await guard.status()
+  const printed = inspect(status)
+  expect(printed).toBe(formatStatus(status))
+  expect(printed.split('\n')).toEqual([
+    'tests: $0.0005 of $0.0015 left in 24 hours ($0.001 spent), 1 of 20 solves in the last minute, 0 of 10 slots in use.',
+    'Open until 2026-11-24T16:00:00.000Z (Tue 17:00 in Europe/Berlin).',
+    expect.stringMatching(/^captchaai: key from the test, version \w+\.$/),
+    'Calls leave directly.',
+    'Ledger: memory. Audit log: memory.',
+    'This process: denied: BUDGET_EXHAUSTED ×2.',
+  ])
+  expect(JSON.parse(JSON.stringify(status))).toMatchObject({
+    name: 'tests',
+    day: { cap: 1500, spent: 1000, left: 500 },
+  })
+  expect(Object.keys(status)).toEqual(Object.keys({ ...status }))
+})
+
+it('a status that is printed names what is wrong: a pause, an audit log that cannot be written', async () => {
+  const audit = memoryAudit()
+  const { guard } = await rig({
+    guardOptions: { audit, logger: { debug() {}, info() {}, warn() {} } },
+    secret: fixedSecret('0'.repeat(32)),
+  })
+  await errorOf(guard.solve(challenge))
+  audit.failWith(new Error('the disk is full'))
+  await errorOf(guard.solve(challenge))
+  const printed = formatStatus(await guard.status())
+  expect(printed).toMatch(/^PAUSED since 20\d\d-.*: .*key/)
+  expect(printed).toContain('GUARD_PAUSED')
 })

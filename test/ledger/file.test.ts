@@ -285,7 +285,7 @@ describe('a ledger file', () => {
       )
     }
     const unavailable = (text: string) => ({
-      name: 'DeniedError',
+      name: expect.stringMatching(/^DeniedError /),
       code: 'LEDGER_UNAVAILABLE',
       layer: 'spending',
       message: expect.stringContaining(text),
@@ -388,7 +388,7 @@ describe('a ledger file', () => {
 
   describe('that is changed from outside while it is in use', () => {
     const denied = (text: string) => ({
-      name: 'DeniedError',
+      name: expect.stringMatching(/^DeniedError /),
       code: 'LEDGER_UNAVAILABLE',
       message: expect.stringContaining(text),
     })

@@ -100,16 +100,16 @@ export class Account {
     return this.#threads
   }
 
-  /** The ids of this account's own budgets. */
-  ownBudgetIds(key: SecretVersion): readonly string[] {
+  /** The ids of this account's own budgets, as far as its key is known. */
+  ownBudgetIds(key: SecretVersion | undefined): readonly string[] {
     if (this.#hasNoBudget) return NO_BUDGETS
-    return [this.claim, this.threads(key)].flatMap((budget) => budget?.id ?? [])
+    return [this.claim, key && this.threads(key)].flatMap((budget) => budget?.id ?? [])
   }
 
   /** A grant's claims plus the account's own. Returns the same list object until one of the claims changes. */
-  path(claims: readonly BudgetClaim[], key: SecretVersion, now: number): readonly BudgetClaim[] {
+  path(claims: readonly BudgetClaim[], key: SecretVersion | undefined, now: number): readonly BudgetClaim[] {
     if (this.#hasNoBudget) return claims
-    const own = [this.claim, this.threads(key)].flatMap((budget) => budget?.at(now) ?? [])
+    const own = [this.claim, key && this.threads(key)].flatMap((budget) => budget?.at(now) ?? [])
     const known = this.#paths.get(claims)
     if (known && own.every((claim, i) => known[known.length - own.length + i] === claim)) return known
     const path = [...claims, ...own]

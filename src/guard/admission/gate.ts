@@ -2,9 +2,10 @@ import type { ChallengeFacts } from '../../base/challenge.js'
 import type { DeniedError } from '../../base/errors.js'
 import { freezeClass, frozenCopy } from '../../base/frozen.js'
 import { formatMs } from '../../policy/duration.js'
+import { formatTime } from '../../policy/format-time.js'
 import { matchesOrigin, type OriginOf, originOf } from '../../policy/origin.js'
 import { type ScheduleState, scheduleState } from '../../policy/schedule.js'
-import type { Policy } from '../../policy/schema.js'
+import { type Policy, zoneOf } from '../../policy/schema.js'
 import type { SecretVersion } from '../../secrets/provider.js'
 import { denied } from '../errors.js'
 
@@ -26,6 +27,10 @@ const MAX_CLOCK_SKEW_MS = 3_600_000
  */
 export class Gate {
   readonly #policy: Policy
+  /** The zone in which times of the schedule are told, beside UTC. */
+  readonly #timeZone: string
+  /** The next opening as text, which takes longer than a denial. */
+  #opening: { readonly at: number; readonly text: string } | undefined
   #schedule: (ScheduleState & { readonly from: number }) | undefined
 
   static {
@@ -34,6 +39,7 @@ export class Gate {
 
   constructor(policy: Policy) {
     this.#policy = policy
+    this.#timeZone = zoneOf(policy)
     Object.freeze(this)
   }
 
@@ -43,7 +49,7 @@ export class Gate {
     const frame = challenge.frameUrl === undefined ? undefined : this.#requireNamed('frame', challenge.frameUrl)
     const { open, changesAt } = this.schedule(now)
     // The same as `admitTime`, inlined: the error's stack has one frame less.
-    if (!open) throw denied('OUTSIDE_SCHEDULE', outside(changesAt, now), changesAt)
+    if (!open) throw denied('OUTSIDE_SCHEDULE', this.#outside(changesAt, now), changesAt)
     return {
       origin: page.origin,
       page: page.record,
@@ -57,7 +63,7 @@ export class Gate {
    */
   admitTime(now: number): void {
     const { open, changesAt } = this.schedule(now)
-    if (!open) throw denied('OUTSIDE_SCHEDULE', outside(changesAt, now), changesAt)
+    if (!open) throw denied('OUTSIDE_SCHEDULE', this.#outside(changesAt, now), changesAt)
   }
 
   /** @throws DeniedError when the key is older than the policy allows */
@@ -88,6 +94,14 @@ export class Gate {
           `${formatMs(expireAfterMs)} allowed. Rotate it.`,
       )
     }
+  }
+
+  #outside(changesAt: number | undefined, now: number): string {
+    if (changesAt === undefined) return 'It is outside the working hours, and no opening is scheduled.'
+    if (this.#opening?.at !== changesAt) {
+      this.#opening = { at: changesAt, text: formatTime(changesAt, this.#timeZone) }
+    }
+    return `It is outside the working hours; they start at ${this.#opening.text}, in ${formatMs(changesAt - now)}.`
   }
 
   /** The schedule's state. Recomputed only when it may have changed or the clock was set back. */
@@ -124,14 +138,6 @@ function unnamed(what: 'page' | 'frame', parsed: OriginOf): DeniedError {
     `The ${what}'s origin ${parsed.origin} is not named in policy.origins. ` +
       'Add it if you own that site or may automate it.',
   )
-}
-
-function outside(changesAt: number | undefined, now: number): string {
-  const opening =
-    changesAt === undefined
-      ? ', and no opening is scheduled'
-      : `; they start at ${iso(changesAt)} (in ${formatMs(changesAt - now)})`
-  return `It is outside the working hours${opening}.`
 }
 
 function iso(at: number): string {

@@ -1,4 +1,5 @@
 import { isPromise } from '../../base/async.js'
+import { withCallerInStack } from '../../base/caller-stack.js'
 import { type AnyChallenge, type ChallengeFacts, isPicture, withoutPictures } from '../../base/challenge.js'
 import { DeniedError, type Layer, type SolveguardError } from '../../base/errors.js'
 import { waitAtMost } from '../../base/timeout.js'
@@ -70,6 +71,17 @@ export interface SolvePipelineDeps
   closeTransports(): Promise<void>
 }
 
+/** The same promise; the line of the solve's caller is in the stack of an error. Small: thousands wait at a time. */
+async function answered(solving: Promise<Solution>): Promise<Solution> {
+  try {
+    return await solving
+  } catch (error) {
+    // Until then V8 does not know who awaits it, if it was rejected at once.
+    await undefined
+    throw withCallerInStack(error, answered)
+  }
+}
+
 /** The whole course of a solve, from the gate to the settled reservation. */
 export class SolvePipeline {
   readonly #deps: SolvePipelineDeps
@@ -118,6 +130,7 @@ export class SolvePipeline {
     onParsed(challenge)
     let admitted: AdmittedPage | undefined
     let counted = false
+    let hasWaited = false
     try {
       admitted = grant.gate.admit(challenge, this.#deps.clock.now())
       if (!isPicture(challenge)) {
@@ -129,6 +142,7 @@ export class SolvePipeline {
       counted = true
       const rejected: SolveguardError[] = []
       const selecting = this.#steps.selector.select(grant, challenge, 0, rejected, signal)
+      hasWaited = isPromise(selecting)
       const selected = isPromise(selecting) ? await selecting : selecting
       if (!selected) throw noAccountError(rejected)
       // Selecting may have waited for the key. A new job does not notice an earlier close or abort.
@@ -137,11 +151,12 @@ export class SolvePipeline {
       const job = createJob(this.#deps, grant, challenge, admitted, selected, rejected, pageLoad, submitObserver)
       // From here on the job uncounts itself and reports its denial. Not awaited: thousands of solves wait at a time.
       counted = false
-      return this.#start(job, challenge, signal)
+      return answered(this.#start(job, challenge, signal))
     } catch (error) {
       if (counted) this.#pageLimits.uncount(pageLoad)
       this.#reportDenial(grant, withoutPictures(challenge), admitted, pageLoad, error)
-      throw error
+      // A denial by a free layer has its caller's line already, and need not be slower.
+      throw hasWaited ? withCallerInStack(error, this.#admit) : error
     }
   }
 

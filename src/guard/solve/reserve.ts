@@ -2,7 +2,8 @@ import { isPromise, type MaybePromise } from '../../base/async.js'
 import { DeniedError } from '../../base/errors.js'
 import type { ReserveResult, ThresholdAlert } from '../../ledger/ledger.js'
 import { formatMs } from '../../policy/duration.js'
-import { formatUsd, type Money } from '../../policy/money.js'
+import { formatTime } from '../../policy/format-time.js'
+import { formatUsd, type Money, toUsd } from '../../policy/money.js'
 import type { SecretVersion } from '../../secrets/provider.js'
 import type { Account } from '../accounts/account.js'
 import type { Pauses } from '../accounts/pauses.js'
@@ -89,7 +90,7 @@ export function reserve(deps: ReserveDeps, job: ReservingJob): MaybePromise<read
   const refused = (answer: Refusal): Promise<readonly ThresholdAlert[]> => {
     if (answer.reason === 'paused') deps.pauses.observe(answer.budgetId, answer.pause)
     if (waits && mayWait(answer)) return waitInQueue(deps, job, answer)
-    throw denialOf(answer, job.amount, deps.clock.now())
+    throw denialOf(answer, job, deps.clock.now())
   }
   const blocker = blockedBy(deps, job)
   if (blocker) return refused(blocker)
@@ -129,7 +130,7 @@ async function waitInQueue(deps: ReserveDeps, job: ReservingJob, refusal: Refusa
       if (answer.ok) return answer.alerts
       waitQueue.requeue(waiter, answer)
       const left = until - clock.monotonic()
-      if (!mayWait(answer) || left <= 0 || job.abandoned || deps.closed) throw denialOf(answer, job.amount, clock.now())
+      if (!mayWait(answer) || left <= 0 || job.abandoned || deps.closed) throw denialOf(answer, job, clock.now())
       const waited = clock.monotonic() - job.startedAt
       if (!blocker && waited >= RETRY_MS) remoteQueues.announce(answer, waited)
       await waiter.sleep(blocker ? left : Math.min(retryDelay(answer, clock.now()), left))
@@ -185,12 +186,21 @@ function mayWait({ reason }: Refusal): boolean {
   return reason === 'perMinute' || reason === 'concurrent'
 }
 
-function denialOf(result: Refusal, amount: Money, now: number): DeniedError {
+/** What a refusal is about: the solve's amount, and the account whose own budgets it draws on. */
+interface RefusedSolve {
+  readonly amount: Money
+  readonly account: Pick<Account, 'ownBudgetIds'>
+  readonly key: SecretVersion | undefined
+}
+
+/** The denial for a refusal of the ledger. */
+function denialOf(result: Refusal, solve: RefusedSolve, now: number): DeniedError {
   const { budgetId, reason, limit = 0, used = 0, timeZone, pause } = result
   // The refusal may be an earlier one of another solve: its time may have passed.
   const retryAt = result.retryAt !== undefined && result.retryAt > now ? result.retryAt : undefined
-  const retryHint =
-    retryAt === undefined ? '' : ` Retry at ${new Date(retryAt).toISOString()} (in ${formatMs(retryAt - now)}).`
+  const retry = retryAt === undefined ? '' : `Retry at ${formatTime(retryAt, timeZone)}, in ${formatMs(retryAt - now)}`
+  const raise = `raise ${fieldOf(result, solve)}`
+  const advice = retry === '' ? ` R${raise.slice(1)}.` : ` ${retry}, or ${raise}.`
   const details = { budgetId, limit, used, ...(timeZone !== undefined && { timeZone }) }
   switch (reason) {
     case 'fact':
@@ -200,7 +210,7 @@ function denialOf(result: Refusal, amount: Money, now: number): DeniedError {
       const why = pause?.message ?? 'no reason was recorded.'
       return denied(
         'GUARD_PAUSED',
-        `Paused since ${since}: ${why}${retryHint || ' Fix the cause, then call guard.resume().'}`,
+        `Paused since ${since}: ${why} ${retry === '' ? 'Fix the cause, then call guard.resume()' : retry}.`,
         retryAt,
         { details: { budgetId, reason: pause?.code ?? 'MANUAL' } },
       )
@@ -209,21 +219,29 @@ function denialOf(result: Refusal, amount: Money, now: number): DeniedError {
       const sum = `${formatUsd(used as Money)} of ${formatUsd(limit as Money)} ${periodOf(timeZone)}`
       return denied(
         'BUDGET_EXHAUSTED',
-        `Budget '${budgetId}': ${sum} is spent or reserved, and this solve may cost ${formatUsd(amount)}.${retryHint}`,
+        `Budget '${budgetId}': ${sum} is spent or reserved, and this solve may cost ${formatUsd(solve.amount)}.${advice}`,
         retryAt,
-        { details },
+        { details: { ...details, limitUsd: toUsd(limit as Money), usedUsd: toUsd(used as Money) } },
       )
     }
     case 'perMinute':
       return denied(
         'RATE_EXCEEDED',
-        `Budget '${budgetId}': ${used} of ${limit} solves a minute are used.${retryHint}`,
+        `Budget '${budgetId}': ${used} of ${limit} solves a minute are used.${advice}`,
         retryAt,
         { details },
       )
     case 'concurrent':
-      return denied('SLOTS_FULL', `Budget '${budgetId}': ${used} of ${limit} slots are in use.${retryHint}`, retryAt, {
+      return denied('SLOTS_FULL', `Budget '${budgetId}': ${used} of ${limit} slots are in use.${advice}`, retryAt, {
         details,
       })
   }
+}
+
+/** The option that sets the limit of a refusal. */
+function fieldOf({ budgetId, reason }: Refusal, { account, key }: RefusedSolve): string {
+  if (budgetId.startsWith('threads/')) return "the solver's pricing.threads, if more threads are paid for"
+  if (budgetId.includes('@')) return 'policy.budget.perOrigin'
+  const isOfAccount = account.ownBudgetIds(key).includes(budgetId)
+  return isOfAccount ? `budget.${reason} of that account in solvers` : `policy.budget.${reason}`
 }
