@@ -15,6 +15,7 @@ const MAY_IMPORT = {
   alerts: ['base', 'policy', 'net', 'secrets', 'egress'],
   guard: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'egress', 'alerts'],
   testing: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'wires', 'egress', 'alerts', 'guard'],
+  broker: ['base', 'policy', 'net', 'secrets', 'wires', 'tokens', 'guard'],
   adapters: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'egress', 'alerts', 'guard'],
 }
 
@@ -35,7 +36,7 @@ const GUARD_FLOORS = [
   ['solve/', 'advice/', 'runtime\\.ts'],
   ['streams/', 'status\\.ts', 'format-status\\.ts'],
   ['grant\\.ts'],
-  ['options\\.ts', 'guard\\.ts'],
+  ['options\\.ts', 'guard\\.ts', 'hosting\\.ts'],
   ['compose\\.ts'],
   ['create\\.ts'],
   ['index\\.ts'],

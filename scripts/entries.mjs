@@ -9,6 +9,7 @@ export const ENTRIES = {
   './ledger': 'ledger/index',
   './audit': 'audit/index',
   './alerts': 'alerts/index',
+  './broker': 'broker/index',
   './testing': 'testing/index',
   './playwright': 'adapters/playwright/index',
   './playwright-test': 'adapters/playwright-test/index',

@@ -223,6 +223,16 @@ export const CODES = {
     remedy: 'Try again, or allow more time.',
   },
 
+  // The broker.
+  BROKER_DRAINING: {
+    meaning: 'The broker is about to stop: it takes no new tasks, and answers polls for those that it has.',
+    remedy: 'Submit to another broker, or again when this one has been started anew.',
+  },
+  BROKER_UNSAFE: {
+    meaning: 'The broker would be reachable in a way that gives its tokens or its rights away.',
+    remedy: 'Do what the message says: listen on loopback, use TLS, or choose a token that nobody can guess.',
+  },
+
   // The service's side.
   CAPTCHA_UNSOLVABLE: {
     meaning: 'The service could not solve this task.',

@@ -3,6 +3,7 @@ import type { Policy } from '../policy/schema.js'
 import { Gate } from './admission/gate.js'
 import { Advisor } from './advice/advisor.js'
 import { RootGrant } from './guard.js'
+import { addHost } from './hosting.js'
 import { checkWhichLedger } from './keys/which-ledger.js'
 import { type GuardParts, GuardRuntime } from './runtime.js'
 import { SolverClient } from './service/client.js'
@@ -60,6 +61,7 @@ function start(runtime: GuardRuntime, policy: Policy, auditFolder?: string): Gua
   const timings = new SharedTimings(runtime)
   const advisor = new Advisor(runtime, timings)
   const guard = new RootGrant(runtime, policy, { pipeline, recovery, timings, advisor })
+  addHost(guard, runtime, pipeline, recovery)
   runtime.start(new Budget(runtime.name, termsOf(policy.budget)), (isFirst) => {
     const inBackground = (work: () => Promise<unknown>) => runtime.background(work, 'LEDGER_UNAVAILABLE')
     inBackground(() => recovery.claimOrphans())

@@ -21,11 +21,9 @@ export function formWire(multiValue: MultiValueFormat): Wire {
   return (request) => decode(request, multiValue)
 }
 
-function decode({ path, query, body }: RawRequest, multiValue: MultiValueFormat): DecodedRequest | undefined {
+function decode({ path, query, body, form }: RawRequest, multiValue: MultiValueFormat): DecodedRequest | undefined {
   if (path !== '/in.php' && path !== '/res.php') return undefined
-  // 2Captcha accepts a JSON body too: its own client sends pictures that way.
-  const sent = body.startsWith('{') ? toStrings(parseObject(body) ?? {}) : Object.fromEntries(new URLSearchParams(body))
-  const { key, ...fields } = { ...query, ...sent } as Record<string, string>
+  const { key, ...fields } = withFile({ ...query, ...(form ?? bodyFields(body)) })
   const request = {
     key,
     keyInUrl: Object.hasOwn(query, 'key'),
@@ -44,6 +42,21 @@ function decode({ path, query, body }: RawRequest, multiValue: MultiValueFormat)
     return { ...request, endpoint: 'report', ids: [id], good: action === 'reportgood' }
   }
   return { ...request, endpoint: 'res', ids: ids === undefined ? [id] : ids.split(',').slice(0, MAX_IDS) }
+}
+
+/**
+ * The fields of a body, whatever its content type says: some clients send none. 2Captcha accepts JSON too: its own
+ * client sends pictures that way.
+ */
+function bodyFields(body: string): Record<string, string> {
+  return body.startsWith('{') ? toStrings(parseObject(body) ?? {}) : Object.fromEntries(new URLSearchParams(body))
+}
+
+/** `method=post` has the picture as a file (https://2captcha.com/2captcha-api#solving_normal_captcha). */
+function withFile(fields: Record<string, string>): Record<string, string> {
+  if (fields.method !== 'post' || fields.file === undefined) return fields
+  const { file, ...rest } = fields
+  return { ...rest, method: 'base64', body: file }
 }
 
 /** How many tasks one poll may ask for. */
@@ -111,7 +124,16 @@ function encode(
   const values = answer?.task?.family === 'geetest' ? parseObject(text) : undefined
   if (fields.json === '1') {
     const request = values ? encodeValues(values, multiValue) : text
-    return JSON.stringify({ status: ok ? 1 : 0, request, ...(price !== undefined && { price }) })
+    const description = reply && !batch && 'error' in reply ? reply.description : undefined
+    const { userAgent: useragent, respKey } = answer?.extra ?? {}
+    return JSON.stringify({
+      status: ok ? 1 : 0,
+      request,
+      ...(price !== undefined && { price }),
+      ...(description !== undefined && { error_text: description }),
+      ...(useragent !== undefined && { useragent }),
+      ...(respKey !== undefined && { respKey }),
+    })
   }
   if (!ok || batch || WITHOUT_OK.has(fields.action ?? '')) return text
   return price === undefined ? `OK|${text}` : `OK|${text}|${price}`

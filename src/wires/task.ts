@@ -25,6 +25,8 @@ export interface TaskDialect {
   readonly sameTypeWithProxy?: boolean
   /** Whether the reply to `createTask` carries the answer of an image task. */
   readonly solvesImagesAtOnce?: boolean
+  /** The `status` in the reply to `createTask`. Strict clients of the others fail on a `status`. */
+  readonly createdStatus?: 'idle'
 }
 
 /**
@@ -153,16 +155,24 @@ function readPictureTask(
 const ERROR_IDS: Readonly<Record<string, number>> = {
   ERROR_KEY_DOES_NOT_EXIST: 1,
   ERROR_NO_SLOT_AVAILABLE: 2,
+  ERROR_ZERO_CAPTCHA_FILESIZE: 3,
+  ERROR_TOO_BIG_CAPTCHA_FILESIZE: 4,
   ERROR_ZERO_BALANCE: 10,
   ERROR_IP_NOT_ALLOWED: 11,
   ERROR_CAPTCHA_UNSOLVABLE: 12,
+  ERROR_NO_SUCH_METHOD: 14,
+  ERROR_IMAGE_TYPE_NOT_SUPPORTED: 15,
   ERROR_NO_SUCH_CAPCHA_ID: 16,
   ERROR_IP_BLOCKED: 21,
   ERROR_TASK_ABSENT: 22,
   ERROR_TASK_NOT_SUPPORTED: 23,
   ERROR_RECAPTCHA_INVALID_SITEKEY: 31,
   ERROR_RECAPTCHA_INVALID_DOMAIN: 32,
+  ERROR_ACCOUNT_SUSPENDED: 57,
+  ERROR_BAD_PARAMETERS: 110,
 }
+/** For codes without a number of their own. Not 1, which clients read as a wrong key, and never 11. */
+const OTHER_ERROR_ID = 110
 
 /** Codes of the form family that have another name in this one. */
 const TASK_FAMILY_CODES: Readonly<Record<string, string>> = {
@@ -172,12 +182,13 @@ const TASK_FAMILY_CODES: Readonly<Record<string, string>> = {
 }
 
 function encode(reply: WireReply, endpoint: ServiceEndpoint, dialect: TaskDialect, answer?: WireReply): EncodedReply {
-  if ('error' in reply) return encodeError(reply.error, dialect)
+  if ('error' in reply) return encodeError(reply.error, dialect, reply.description)
   switch (endpoint) {
     case 'in':
       return json({
         errorId: 0,
         taskId: /^\d+$/.test(reply.value) ? Number(reply.value) : reply.value,
+        ...(dialect.createdStatus !== undefined && { status: dialect.createdStatus }),
         ...(answer && 'task' in answer && answer.task
           ? { status: 'ready', solution: taskSolution(answer.task, answer.value) }
           : {}),
@@ -189,8 +200,8 @@ function encode(reply: WireReply, endpoint: ServiceEndpoint, dialect: TaskDialec
     case 'report':
       return json({ errorId: 0, status: 'success' })
     case 'res': {
-      const { task, value, cost } = reply
-      const solution = task ? taskSolution(task, value) : {}
+      const { task, value, cost, extra } = reply
+      const solution = task ? { ...taskSolution(task, value), ...extra } : {}
       const price = cost === undefined ? undefined : formatCost(cost)
       const details = task && dialect.reportsCost && { cost: price, ip: '127.0.0.1', ...times(task), solveCount: 1 }
       return json({ errorId: 0, status: 'ready', solution, ...details })
@@ -198,12 +209,16 @@ function encode(reply: WireReply, endpoint: ServiceEndpoint, dialect: TaskDialec
   }
 }
 
-function encodeError(code: string, { errorStatuses }: TaskDialect): EncodedReply {
+function encodeError(
+  code: string,
+  { errorStatuses }: TaskDialect,
+  description = `Described at length: ${code}`,
+): EncodedReply {
   if (code === 'CAPCHA_NOT_READY') return json({ errorId: 0, status: 'processing' })
   const errorCode = TASK_FAMILY_CODES[code] ?? code
-  const errorId = errorStatuses ? 1 : (ERROR_IDS[errorCode] ?? 1)
+  const errorId = errorStatuses ? 1 : (ERROR_IDS[errorCode] ?? OTHER_ERROR_ID)
   const status = !errorStatuses ? 200 : errorCode.includes('KEY') ? 401 : 400
-  return json({ errorId, errorCode, errorDescription: `Described at length: ${errorCode}` }, status)
+  return json({ errorId, errorCode, errorDescription: description }, status)
 }
 
 /** In seconds, as the services write them. */

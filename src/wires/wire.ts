@@ -7,7 +7,10 @@ export interface RawRequest {
   /** Without the query. */
   readonly path: string
   readonly query: Readonly<Record<string, string>>
+  /** The body as text; empty where it is in `form`. */
   readonly body: string
+  /** The fields of a multipart body, files in base64. */
+  readonly form?: Readonly<Record<string, string>> | undefined
 }
 
 /** What a request asks for: `in` submits a task, `res` polls for a result, `threads` counts the account's threads. */
@@ -52,8 +55,14 @@ export type WireReply =
       readonly cost?: Money
       /** The task whose answer `value` is. */
       readonly task?: SolvedTask
+      /** Further values beside the answer: `userAgent`, and hCaptcha's `respKey`. */
+      readonly extra?: Readonly<Record<string, string>> | undefined
     }
-  | { readonly error: string }
+  | {
+      readonly error: string
+      /** The error as a sentence, where the reply has room for one. */
+      readonly description?: string | undefined
+    }
 
 /** A reply as it is sent. */
 export interface EncodedReply {

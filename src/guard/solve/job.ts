@@ -27,6 +27,8 @@ export interface Job extends SolverTask {
   readonly rejectedAccounts: SolveguardError[]
   /** Earlier solves of this process have smaller tickets. */
   readonly ticket: number
+  /** How long it may queue for rate and slots, in ms. */
+  readonly waitMs: number
   /** Monotonic ms. */
   readonly startedAt: number
   /** Monotonic ms. */
@@ -73,6 +75,7 @@ export function createJob(
   rejectedAccounts: SolveguardError[],
   pageLoad: object | undefined,
   submitObserver: SubmitObserver | undefined,
+  waitMs = grant.policy.budget.waitMs ?? 0,
 ): Job {
   const { index, account, price, key, transport, fallbackAfterMs } = selected
   const startedAt = deps.clock.monotonic()
@@ -96,6 +99,7 @@ export function createJob(
     sentInEpoch: 0,
     transport,
     ticket: deps.waitQueue.takeTicket(),
+    waitMs,
     startedAt,
     deadlineAt: startedAt + deadlineMs(grant),
     attempt: 0,

@@ -50,6 +50,15 @@ const CLOSE_TIMEOUT_MS = 5_000
 
 const noop = (): void => {}
 
+/** Options of a solve that only this package sets. */
+export interface PipelineOptions extends SolveOptions {
+  /**
+   * How long the solve may queue for rate and slots, in ms.
+   * @default `policy.budget.wait`
+   */
+  readonly waitMs?: number | undefined
+}
+
 /** What the pipeline needs from the guard. */
 export interface SolvePipelineDeps
   extends JobDeps,
@@ -106,7 +115,7 @@ export class SolvePipeline {
   solve(
     grant: GrantContext,
     input: AnyChallenge,
-    options: SolveOptions = {},
+    options: PipelineOptions = {},
     submitObserver?: SubmitObserver,
   ): Promise<Solution> {
     const { telemetry } = this.#deps
@@ -119,11 +128,11 @@ export class SolvePipeline {
   async #admit(
     grant: GrantContext,
     input: AnyChallenge,
-    options: SolveOptions,
+    options: PipelineOptions,
     submitObserver: SubmitObserver | undefined,
     onParsed: (challenge: AnyChallenge) => void = noop,
   ): Promise<Solution> {
-    const { signal, pageLoad } = options
+    const { signal, pageLoad, waitMs } = options
     if (this.#deps.closed) throw closed()
     if (signal?.aborted) throw aborted()
     const challenge = parseChallenge(input)
@@ -148,7 +157,8 @@ export class SolvePipeline {
       // Selecting may have waited for the key. A new job does not notice an earlier close or abort.
       if (this.#deps.closed) throw closed()
       if (signal?.aborted) throw aborted()
-      const job = createJob(this.#deps, grant, challenge, admitted, selected, rejected, pageLoad, submitObserver)
+      const deps = this.#deps
+      const job = createJob(deps, grant, challenge, admitted, selected, rejected, pageLoad, submitObserver, waitMs)
       // From here on the job uncounts itself and reports its denial. Not awaited: thousands of solves wait at a time.
       counted = false
       return answered(this.#start(job, challenge, signal))

@@ -33,9 +33,9 @@ export interface ReserveDeps extends Omit<GuardContext, 'name'>, Pick<Registrati
 
 /** What a reservation reads of a job. */
 export interface ReservingJob extends BudgetedJob {
-  readonly grant: Pick<GrantContext, 'claims' | 'pathFor'> & {
-    readonly policy: { readonly budget: { readonly waitMs?: number | undefined } }
-  }
+  readonly grant: Pick<GrantContext, 'claims' | 'pathFor'>
+  /** How long it may queue for rate and slots, in ms. */
+  readonly waitMs: number
   readonly gate: Pick<Gate, 'admitTime'>
   readonly account: Pick<Account, 'ownBudgetIds' | 'path'>
   readonly key: SecretVersion
@@ -86,7 +86,7 @@ export function reserveAttempt(
  * @throws DeniedError of the spending layer; of the time layer if the working hours ended meanwhile
  */
 export function reserve(deps: ReserveDeps, job: ReservingJob): MaybePromise<readonly ThresholdAlert[]> {
-  const waits = (job.grant.policy.budget.waitMs ?? 0) > 0
+  const waits = job.waitMs > 0
   const refused = (answer: Refusal): Promise<readonly ThresholdAlert[]> => {
     if (answer.reason === 'paused') deps.pauses.observe(answer.budgetId, answer.pause)
     if (waits && mayWait(answer)) return waitInQueue(deps, job, answer)
@@ -111,7 +111,7 @@ function blockedBy({ waitQueue, remoteQueues, clock }: ReserveDeps, job: Reservi
 
 async function waitInQueue(deps: ReserveDeps, job: ReservingJob, refusal: Refusal): Promise<readonly ThresholdAlert[]> {
   const { clock, waitQueue, remoteQueues } = deps
-  const until = Math.min(clock.monotonic() + (job.grant.policy.budget.waitMs ?? 0), job.deadlineAt)
+  const until = Math.min(clock.monotonic() + job.waitMs, job.deadlineAt)
   const path = budgetIdsOf(job)
   const waiter = waitQueue.enter(job.ticket, path, refusal)
   try {

@@ -10,6 +10,7 @@ import type { GuardContext, Notifier } from '../ports.js'
 import type { SubmitObserver, SubmittedTask } from '../service/solver-task.js'
 import type { BatchItem } from '../types.js'
 import { BatchLock, type BatchLockDeps } from './batch-lock.js'
+import { shortPath, wholePath } from './stored-path.js'
 
 const DAY_MS = 86_400_000
 const MAX_KEY_LENGTH = 128
@@ -237,20 +238,6 @@ export class Batch {
       this.#deps.alert('LEDGER_UNAVAILABLE', `An item of a batch could not be stored: ${messageOf(error)}`)
     }
   }
-}
-
-/** A path without the ids that a later id begins with: deep paths would not fit into a fact. */
-function shortPath(path: readonly string[]): string[] {
-  return path.filter((id, i) => !path[i + 1]?.startsWith(`${id}/`))
-}
-
-/** The path of a short one. The budget of an origin, `name@https://…`, has no ids above it. */
-function wholePath(path: readonly string[]): string[] {
-  return path.flatMap((id) => {
-    if (id.includes('@')) return [id]
-    const names = id.split('/')
-    return names.map((_, i) => names.slice(0, i + 1).join('/'))
-  })
 }
 
 type ItemsDeps = Pick<GuardContext, 'name' | 'clock' | 'ledger'>

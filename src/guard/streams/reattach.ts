@@ -1,4 +1,4 @@
-import { type AnyChallenge, isPicture, withoutPictures } from '../../base/challenge.js'
+import type { ChallengeFacts } from '../../base/challenge.js'
 import type { Code } from '../../base/errors.js'
 import { proxySecrets } from '../../solvers/page-proxy.js'
 import { answerLifetimeMs } from '../../widgets/table.js'
@@ -8,6 +8,7 @@ import { aborted, closed } from '../errors.js'
 import type { Recorder } from '../observability/recorder.js'
 import type { GuardContext } from '../ports.js'
 import type { RecoveredTask, Recovery } from '../service/recovery.js'
+import type { SubmittedTask } from '../service/solver-task.js'
 import { type AuditEventDeps, auditEvent } from '../solve/audit-event.js'
 import { RedactedSolution } from '../solve/solution.js'
 import type { Solution } from '../types.js'
@@ -15,6 +16,11 @@ import type { KnownItem } from './batch.js'
 
 /** An item whose task was submitted, and whose outcome is not stored. */
 export type SubmittedItem = Extract<KnownItem, { state: 'submitted' }>
+
+/** A task that another process submitted, and when that was stored: wall-clock ms. */
+export interface StoredTask extends SubmittedTask {
+  readonly at: number
+}
 
 /** Codes that leave the outcome of a task unknown: it may be solved, so it must not be bought a second time. */
 export const OUTCOME_UNKNOWN: ReadonlySet<Code> = new Set<Code>([
@@ -46,8 +52,8 @@ export async function reattach(
   deps: ReattachDeps,
   recovery: Pick<Recovery, 'recover'>,
   grant: GrantContext,
-  challenge: AnyChallenge,
-  item: SubmittedItem,
+  challenge: ChallengeFacts,
+  item: StoredTask,
   signal: AbortSignal | undefined,
 ): Promise<Solution | undefined> {
   const { clock } = deps
@@ -65,14 +71,15 @@ export async function reattach(
   }
   // When the task was solved is unknown. The answer's lifetime counts from the last poll that found it not ready.
   const expiresAt = notReadyAt + answerLifetimeMs(item.family)
-  if (!isPicture(challenge) && expiresAt <= clock.now()) return undefined
+  const isPicture = challenge.family === 'image' || challenge.family === 'bls'
+  if (!isPicture && expiresAt <= clock.now()) return undefined
   const { task } = recovered
   const record = (
     action: 'accepted' | 'rejected' | 'injected',
     fields: { code?: Code | undefined; message?: string | undefined } = {},
   ) =>
     deps.recorder.write(
-      auditEvent(deps, action, grant, withoutPictures(challenge), admitted, {
+      auditEvent(deps, action, grant, challenge, admitted, {
         solveId: task.id,
         solver: account.name,
         ...fields,

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { z } from 'zod'
-import type { AnyChallenge } from '../../base/challenge.js'
+import { type AnyChallenge, withoutPictures } from '../../base/challenge.js'
 import { type Code, SolveguardError } from '../../base/errors.js'
 import { micros } from '../../policy/money.js'
 import { check, duration } from '../../policy/schema.js'
@@ -121,7 +121,7 @@ export function solveStream(
     itemKey: string,
   ): Promise<Solution | undefined> {
     try {
-      return await reattach(deps, solving.recovery, grant, challenge, submitted, ended)
+      return await reattach(deps, solving.recovery, grant, withoutPictures(challenge), submitted, ended)
     } catch (error) {
       if (!(error instanceof SolveguardError && NO_ANSWER.has(error.code))) unresolved.add(itemKey)
       throw error

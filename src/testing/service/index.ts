@@ -4,36 +4,19 @@ import { readBounded } from '../../base/bounded-bytes.js'
 import { type Clock, systemClock } from '../../base/clock.js'
 import { type Money, usd } from '../../policy/money.js'
 import { Secret } from '../../secrets/secret.js'
-import { formWire, type MultiValueFormat } from '../../wires/form.js'
-import { type TaskDialect, taskWire } from '../../wires/task.js'
+import { formWire } from '../../wires/form.js'
+import { SERVICES, type ServiceName, type ServiceWires } from '../../wires/services.js'
+import { taskWire } from '../../wires/task.js'
 import type { DecodedRequest, RawRequest, ServiceEndpoint, TaskRequest, Wire, WireReply } from '../../wires/wire.js'
 import { serve } from '../shared/http.js'
 import { type Behavior, processesRequest, respond, ScriptedReplies } from './behavior.js'
 import { defaultAnswer } from './default-answer.js'
 import { type ServiceAnswer, type ServiceTask, TaskStore } from './task-store.js'
 
+export type { ServiceName } from '../../wires/services.js'
 export type { ServiceEndpoint, TaskRequest } from '../../wires/wire.js'
 export type { Behavior } from './behavior.js'
 export type { ServiceAnswer, ServiceTask } from './task-store.js'
-
-/** The wires of each service that the stand-in can imitate. */
-const SERVICES = {
-  captchaai: { form: 'text' },
-  twocaptcha: { form: 'object', tasks: { reportsCost: true, errorStatuses: false } },
-  anticaptcha: { tasks: { reportsCost: true, errorStatuses: false } },
-  capmonster: { tasks: { reportsCost: false, errorStatuses: false, sameTypeWithProxy: true } },
-  capsolver: { tasks: { reportsCost: false, errorStatuses: true, solvesImagesAtOnce: true }, ids: 'uuids' },
-} satisfies Readonly<Record<string, ServiceWires>>
-
-interface ServiceWires {
-  readonly form?: MultiValueFormat
-  readonly tasks?: TaskDialect
-  /** @default 'numbers' */
-  readonly ids?: 'numbers' | 'uuids'
-}
-
-/** A service that the stand-in can imitate. */
-export type ServiceName = keyof typeof SERVICES
 
 /** Options of the stand-in solver service: keys, price, speed and answers. */
 export interface ServiceOptions {

@@ -31,7 +31,8 @@ function requestReservation(core: ReserveDeps, path: readonly BudgetClaim[], wai
   const ids = path.map(({ id }) => id)
   const startedAt = clock.monotonic()
   const job: ReservingJob = {
-    grant: { policy: { budget: { waitMs } }, claims: () => path, pathFor: () => ids },
+    grant: { claims: () => path, pathFor: () => ids },
+    waitMs,
     admitted: { origin: '' },
     gate: { admitTime() {} },
     // An account without budgets of its own.

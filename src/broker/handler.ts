@@ -1,0 +1,45 @@
+import type { OwnInterface } from './api.js'
+import { servicePrefix } from './dialects.js'
+import { addressOf, isFromBrowser } from './read-request.js'
+import { type BrokerHandler, jsonReply, type TextResponse, textReply } from './types.js'
+import type { ServiceInterface } from './wires.js'
+
+/** What the handler is made of. */
+export interface HandlerParts {
+  readonly services: ServiceInterface
+  readonly own: OwnInterface
+}
+
+/**
+ * The whole broker as a function from request to response: first the broker's own interface, then those of the
+ * services. It knows no socket: a server, a proxy and an interception in the process call the same function.
+ */
+export function createHandler({ services, own }: HandlerParts): BrokerHandler {
+  return (request) => {
+    if (isFromBrowser(request)) {
+      return textReply(403, 'This broker answers no requests that a browser makes for a page.')
+    }
+    const address = addressOf(request)
+    if (!address) return textReply(400, 'The address of this request cannot be read.')
+    const reply = own.handle(request, address.path)
+    if (reply) return reply
+    const { service, path } = servicePrefix(address.path)
+    return services.handle(request, path, address.query, service)
+  }
+}
+
+/**
+ * The reply to a request whose body could not be read: too long, or cut off. In the form that clients of the path
+ * expect.
+ */
+export function replyToBadBody(url: string, status: number): TextResponse {
+  const isTooLong = status === 413
+  const code = isTooLong ? 'ERROR_TOO_BIG_CAPTCHA_FILESIZE' : 'ERROR_BAD_PARAMETERS'
+  const sentence = isTooLong ? 'A request has at most 2 MiB.' : 'The request could not be read.'
+  const { path } = servicePrefix(url.replace(/[?#].*$/s, ''))
+  if (path === '/in.php' || path === '/res.php') return textReply(200, code)
+  if (/^\/[a-zA-Z]+$/.test(path)) {
+    return jsonReply(200, { errorId: isTooLong ? 4 : 110, errorCode: code, errorDescription: sentence })
+  }
+  return textReply(status >= 400 && status < 500 ? status : 400, sentence)
+}

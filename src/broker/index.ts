@@ -1,0 +1,4 @@
+/** The broker: clients of the solver services with tokens in place of keys. `solveguard/broker`. */
+export { type Broker, type BrokerOptions, type CloseOptions, startBroker } from './server.js'
+export type { TaskCounts } from './tasks.js'
+export type { BrokerHandler, BrokerRequest, BrokerResponse } from './types.js'

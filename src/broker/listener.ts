@@ -1,0 +1,116 @@
+import { Readable } from 'node:stream'
+import type { FastifyInstance, FastifyServerOptions } from 'fastify'
+import { isPromise } from '../base/async.js'
+import { SolveguardError } from '../base/errors.js'
+import type { Logger } from '../guard/observability/log.js'
+import { replyToBadBody } from './handler.js'
+import type { BrokerHandler, BrokerRequest, BrokerResponse } from './types.js'
+
+/** The largest body, in bytes: nine pictures in base64 fit. */
+const MAX_BODY_BYTES = 2 * 1024 * 1024
+/** How long a client may take for its headers, for its whole request, and between two requests, in ms. */
+const HEADERS_MS = 10_000
+const REQUEST_MS = 20_000
+const IDLE_MS = 75_000
+/** A connection on which nothing at all happens for this long is closed, in ms. */
+const SILENT_MS = 120_000
+/** The most connections at a time. */
+const MAX_CONNECTIONS = 20_000
+
+/** What a listener is made of. */
+export interface ListenerOptions {
+  readonly handler: BrokerHandler
+  readonly logger?: Logger | undefined
+  /** Addresses and networks of proxies whose `x-forwarded-for` counts. */
+  readonly trustedProxies?: readonly string[] | undefined
+  /**
+   * What a connection tells of its requests beyond what they say: the host that a proxy's client meant, its token.
+   * @default nothing
+   */
+  readonly context?: ((request: { readonly socket: object }) => Pick<BrokerRequest, 'host' | 'credential'>) | undefined
+  /** How fastify makes its server, where it is not plain HTTP. */
+  readonly server?: Pick<FastifyServerOptions, 'serverFactory'> | undefined
+}
+
+/** An HTTP server around a handler. It does not listen yet. */
+export async function createListener(options: ListenerOptions): Promise<FastifyInstance> {
+  const { handler, logger, context } = options
+  const { fastify } = await loadFastify()
+  const app = fastify({
+    ...options.server,
+    // Its own log has addresses with their queries, in which some clients send their keys.
+    logger: false,
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: REQUEST_MS,
+    keepAliveTimeout: IDLE_MS,
+    connectionTimeout: SILENT_MS,
+    trustProxy: options.trustedProxies ? [...options.trustedProxies] : false,
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+    frameworkErrors: (_, request, reply) => {
+      const { status, headers, body } = replyToBadBody(request.raw.url ?? '/', 400)
+      reply.raw.writeHead(status, { ...headers }).end(body)
+    },
+  })
+  app.server.headersTimeout = HEADERS_MS
+  app.server.maxConnections = MAX_CONNECTIONS
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
+  app.setErrorHandler((error, request, reply) => {
+    const status = (error as { statusCode?: number }).statusCode ?? 400
+    return send(reply, replyToBadBody(request.raw.url ?? '/', status))
+  })
+  app.all('/*', (request, reply) => {
+    const { raw, body } = request
+    const response = handler({
+      method: raw.method ?? 'GET',
+      url: raw.url ?? '/',
+      headers: raw.headers,
+      body: Buffer.isBuffer(body) ? body : NO_BODY,
+      ...context?.(raw),
+    })
+    return isPromise(response) ? response.then((later) => send(reply, later)) : send(reply, response)
+  })
+  if (logger) {
+    app.addHook('onResponse', (request, reply, done) => {
+      const { method, ip } = request
+      const fields = { event: 'request', method, path: loggedPath(request.raw.url ?? ''), remote: ip }
+      logger.info({ ...fields, status: reply.statusCode, durationMs: Math.round(reply.elapsedTime) }, 'answered')
+      done()
+    })
+  }
+  return app
+}
+
+const NO_BODY = Buffer.alloc(0)
+
+interface ReplyPort {
+  code(status: number): ReplyPort
+  headers(headers: Record<string, string>): ReplyPort
+  send(payload: string | Readable): unknown
+}
+
+function send(reply: ReplyPort, { status, headers, body }: BrokerResponse): unknown {
+  return reply
+    .code(status)
+    .headers({ ...headers })
+    .send(typeof body === 'string' ? body : Readable.from(body, { objectMode: false }))
+}
+
+/** A path as it may be logged: without its query, which may have a key, and without parts that may be one. */
+function loggedPath(url: string): string {
+  const path = url.replace(/[?#;].*$/s, '')
+  return path.replace(/[^/]{25,}/g, '***').slice(0, 200)
+}
+
+async function loadFastify(): Promise<Pick<typeof import('fastify'), 'fastify'>> {
+  try {
+    return await import('fastify')
+  } catch (cause) {
+    throw new SolveguardError(
+      'CONFIG_INVALID',
+      'The broker needs the package `fastify`, which could not be loaded: install it (npm install fastify).',
+      { cause },
+    )
+  }
+}

@@ -1,0 +1,92 @@
+import { z } from 'zod'
+import {
+  BROKER_PATHS,
+  errorShape,
+  reportRequestShape,
+  solutionShape,
+  solveEventShapes,
+  solveRequestShape,
+} from '../wires/broker.js'
+
+/**
+ * The description of the broker's own interface (https://spec.openapis.org/oas/v3.1.0). The services' interfaces are
+ * described by the services.
+ */
+export function openApi(version: string): object {
+  const error = {
+    description: 'The error, with its code',
+    content: { 'application/json': { schema: schemaOf(errorShape) } },
+  }
+  const errors = { 400: error, 401: error, 403: error, 429: error, 503: error }
+  const text = (description: string) => ({ description, content: { 'text/plain': { schema: { type: 'string' } } } })
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'solveguard broker',
+      version,
+      description: "The broker's own interface. Clients of the services use the services' own, at the same address.",
+    },
+    components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+    security: [{ token: [] }],
+    paths: {
+      [BROKER_PATHS.solve]: {
+        post: {
+          summary: 'Solves one challenge. The events are accepted, then solved or failed.',
+          requestBody: body(solveRequestShape),
+          responses: {
+            200: {
+              description: 'Server-sent events',
+              content: {
+                'text/event-stream': {
+                  schema: {
+                    type: 'object',
+                    properties: Object.fromEntries(
+                      Object.entries(solveEventShapes).map(([name, shape]) => [name, schemaOf(shape)]),
+                    ),
+                  },
+                },
+              },
+            },
+            ...errors,
+          },
+        },
+      },
+      [BROKER_PATHS.report]: {
+        post: {
+          summary: 'Reports whether the site accepted an answer.',
+          requestBody: body(reportRequestShape),
+          responses: { 200: { description: 'Reported' }, ...errors },
+        },
+      },
+      [BROKER_PATHS.status]: {
+        get: {
+          summary: "The state of the token's budget.",
+          responses: { 200: { description: 'The state; amounts in micro-dollars' }, ...errors },
+        },
+      },
+      [BROKER_PATHS.health]: {
+        get: { summary: 'Whether the process answers.', security: [], responses: { 200: text('ok') } },
+      },
+      [BROKER_PATHS.ready]: {
+        get: {
+          summary: 'Whether new tasks are taken.',
+          security: [],
+          responses: { 200: text('ready'), 503: text('draining, or the ledger does not answer') },
+        },
+      },
+      [BROKER_PATHS.metrics]: {
+        get: { summary: 'Counts, for Prometheus.', security: [], responses: { 200: text('metrics') } },
+      },
+    },
+    'x-solution': schemaOf(solutionShape),
+  }
+}
+
+function body(shape: z.ZodType): object {
+  return { required: true, content: { 'application/json': { schema: schemaOf(shape) } } }
+}
+
+function schemaOf(shape: z.ZodType): object {
+  const { $schema, ...schema } = z.toJSONSchema(shape, { unrepresentable: 'any' }) as Record<string, unknown>
+  return schema
+}

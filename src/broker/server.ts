@@ -1,0 +1,180 @@
+import type { AddressInfo } from 'node:net'
+import { z } from 'zod'
+import { SolveguardError } from '../base/errors.js'
+import { VERSION } from '../base/version.js'
+import { hostOf } from '../guard/hosting.js'
+import type { Logger } from '../guard/observability/log.js'
+import type { Guard } from '../guard/types.js'
+import { type Duration, durationMs } from '../policy/duration.js'
+import { check, duration } from '../policy/schema.js'
+import { OwnInterface } from './api.js'
+import type { Authenticate } from './auth.js'
+import { createHandler } from './handler.js'
+import { createListener } from './listener.js'
+import { Metrics } from './metrics.js'
+import { BrokerTasks, type TaskCounts } from './tasks.js'
+import type { BrokerHandler } from './types.js'
+import { ServiceInterface } from './wires.js'
+
+/** A submit is answered within this time, in ms: the client `python-anticaptcha` gives up after five seconds. */
+const ANSWER_WITHIN_MS = 3_900
+const DRAIN_MS = 300_000
+
+/** Options of `startBroker`. */
+export interface BrokerOptions {
+  /** The guard whose tokens are taken. The broker does not close it. */
+  guard: Guard
+  /**
+   * The address to listen on.
+   *
+   * @default '127.0.0.1'
+   */
+  host?: string | undefined
+  /**
+   * The port to listen on.
+   *
+   * @default 0 // any free one
+   */
+  port?: number | undefined
+  /**
+   * Whether plain HTTP is served on an address that is not loopback. Only where TLS ends in front of the broker, on the
+   * same machine or in a network that nobody else can read: tokens are sent as they are.
+   *
+   * @default false
+   */
+  allowPlain?: boolean | undefined
+  /**
+   * How long a submit waits for a slot or for rate before it is denied: `0s` to `3500ms`. Almost no client tries again.
+   *
+   * @default '3s'
+   */
+  acceptWait?: Duration | undefined
+  /**
+   * Addresses and networks of reverse proxies whose `x-forwarded-for` is written into the access log.
+   *
+   * @default none
+   */
+  trustedProxies?: readonly string[] | undefined
+  /**
+   * Gets a line for each request, with its path and without its query. It never has a token, a key or a solution.
+   *
+   * @default none
+   */
+  logger?: Logger | undefined
+}
+
+/** Options of `close`. */
+export interface CloseOptions {
+  /**
+   * Whether tasks are waited for: new ones are refused, and polls are answered until every answer was fetched or is too
+   * old, or until this time has passed; `true`: five minutes.
+   *
+   * @default false
+   */
+  drain?: boolean | Duration | undefined
+}
+
+/** A broker that listens. */
+export interface Broker extends AsyncDisposable {
+  /** Its address: `http://127.0.0.1:41234`. Clients take it where they would take a service's. */
+  readonly url: string
+  /** Request to response, without a socket. */
+  readonly handler: BrokerHandler
+  /** What became of tasks so far. */
+  readonly counts: Readonly<TaskCounts>
+  /**
+   * Stops. Tasks under way are left to the guard, and to the next broker of the same ledger.
+   *
+   * @throws SolveguardError `CONFIG_INVALID`
+   */
+  close(options?: CloseOptions): Promise<void>
+}
+
+const expectedWait = 'expected 0s to 3500ms'
+
+const shape = z.looseObject({
+  host: z.string({ error: 'expected an address' }).optional(),
+  port: z.number({ error: 'expected a port' }).int().min(0).max(65_535).optional(),
+  allowPlain: z.boolean({ error: 'expected true or false' }).optional(),
+  acceptWait: duration.refine((ms) => ms >= 0 && ms <= 3_500, expectedWait).optional(),
+  trustedProxies: z.array(z.string()).optional(),
+})
+
+/** Parts that this package's tests replace. */
+export interface BrokerParts {
+  /** @default the guard's tokens */
+  readonly authenticate?: Authenticate | undefined
+}
+
+/**
+ * Starts a broker: clients of the solver services use it in place of a service, with a token in place of a key. It
+ * speaks the services' own wires. It needs the package `fastify`.
+ *
+ * @throws SolveguardError `CONFIG_INVALID` that names the option; `BROKER_UNSAFE`
+ * @throws DeniedError `LEDGER_UNAVAILABLE`
+ * @example
+ * const broker = await startBroker({ guard, port: 8080 })
+ * process.on('SIGTERM', () => broker.close({ drain: true }))
+ */
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  const { guard, logger } = options
+  const checked = check(shape, options, 'startBroker')
+  const { host: address = '127.0.0.1', port = 0, acceptWait: acceptWaitMs = 3_000, trustedProxies } = checked
+  if (!isLoopback(address) && checked.allowPlain !== true) {
+    throw new SolveguardError(
+      'BROKER_UNSAFE',
+      `startBroker: on ${address} tokens would be sent without TLS: listen on 127.0.0.1, or set allowPlain where TLS ` +
+        'ends in front of the broker.',
+    )
+  }
+  const { handler, tasks } = brokerHandler(guard, { acceptWaitMs })
+  const app = await createListener({ handler, logger, trustedProxies })
+  await tasks.open()
+  try {
+    await app.listen({ host: address, port })
+  } catch (error) {
+    await tasks.close()
+    throw new SolveguardError('CONFIG_INVALID', `startBroker: cannot listen on ${address}:${port}.`, { cause: error })
+  }
+  const { port: actual } = app.server.address() as AddressInfo
+  let closing: Promise<void> | undefined
+  const close = async ({ drain = false }: CloseOptions = {}): Promise<void> => {
+    const drainMs = drain === true ? DRAIN_MS : drain === false ? 0 : durationMs(drain)
+    if (drainMs > 0) await tasks.drain(drainMs)
+    closing ??= app.close().then(() => tasks.close())
+    await closing
+  }
+  return {
+    url: `http://${address.includes(':') ? `[${address}]` : address}:${actual}`,
+    handler,
+    counts: tasks.counts,
+    close,
+    [Symbol.asyncDispose]: () => close(),
+  }
+}
+
+/** The handler of a guard's broker, and its tasks. */
+export function brokerHandler(
+  guard: Guard,
+  { acceptWaitMs, authenticate = noTokens }: BrokerParts & { readonly acceptWaitMs: number },
+): { readonly handler: BrokerHandler; readonly tasks: BrokerTasks } {
+  const host = hostOf(guard)
+  const tasks = new BrokerTasks(host, { acceptWaitMs, answerWithinMs: ANSWER_WITHIN_MS })
+  const metrics = new Metrics()
+  const services = new ServiceInterface({
+    host,
+    tasks,
+    authenticate,
+    onRequest: (endpoint, service, error) => metrics.count(endpoint, service, error),
+  })
+  const own = new OwnInterface({ host, tasks, metrics, authenticate, version: VERSION })
+  return { handler: createHandler({ services, own }), tasks }
+}
+
+const noTokens: Authenticate = () => {
+  throw new SolveguardError('CONFIG_INVALID', 'This guard has no tokens.')
+}
+
+function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || /^127(?:\.\d{1,3}){3}$/.test(address)
+}

@@ -1,0 +1,303 @@
+import { createHash } from 'node:crypto'
+import { isPromise, type MaybePromise } from '../base/async.js'
+import { messageOf, SolveguardError } from '../base/errors.js'
+import type { TaskHost } from '../guard/hosting.js'
+import { challengeOf } from '../wires/challenge.js'
+import { SERVICES, type ServiceName, type ServiceWires } from '../wires/services.js'
+import type { DecodedRequest, EncodedReply, SolvedTask, WireReply } from '../wires/wire.js'
+import { type Authenticate, type Caller, MAX_CREDENTIAL_LENGTH } from './auth.js'
+import { denialReply, isBusy, refusal } from './denials.js'
+import { serviceByMarks, serviceOfHost, type WireFamily, wireOf } from './dialects.js'
+import { credentialIn, header, rawRequest } from './read-request.js'
+import type { BrokerTasks, PollResult } from './tasks.js'
+import { type BrokerRequest, type BrokerResponse, JSON_TYPE, textReply } from './types.js'
+
+/** For how long a balance and the number of threads are used, in ms: clients ask for them before every task. */
+const BUDGET_FRESH_MS = 1_000
+/** For how long the threads of a caller that was refused for want of room count as busy, in ms. */
+const BUSY_FOR_MS = 10_000
+/** The threads of a token whose budget has no limit of them. */
+const THREADS = 100
+const MAX_CACHED = 10_000
+
+/** What the wires need. */
+export interface WiresDeps {
+  readonly host: TaskHost
+  readonly tasks: BrokerTasks
+  readonly authenticate: Authenticate
+  /** Called with what each request asked for, and how it ended. */
+  readonly onRequest: (endpoint: DecodedRequest['endpoint'], service: ServiceName, error: string | undefined) => void
+}
+
+interface CallerFigures {
+  readonly balance: string
+  readonly threads: number
+  readonly used: number
+  readonly until: number
+}
+
+/** The services' own interfaces: what clients of the services send, and get back. */
+export class ServiceInterface {
+  readonly #deps: WiresDeps
+  readonly #figures = new Map<string, CallerFigures>()
+  /** By caller: until when its threads count as busy. Monotonic ms. */
+  readonly #busy = new Map<string, number>()
+
+  constructor(deps: WiresDeps) {
+    this.#deps = deps
+  }
+
+  /** @param prefix the service that the path named, of which `path` is the rest */
+  handle(
+    request: BrokerRequest,
+    path: string,
+    query: URLSearchParams,
+    prefix: ServiceName | undefined,
+  ): MaybePromise<BrokerResponse> {
+    const family: WireFamily = path.endsWith('.php') ? 'form' : 'tasks'
+    const named = serviceOfHost(request.host ?? header(request, 'host')) ?? prefix
+    const fallback = named ?? this.#ownService()
+    const raw = rawRequest(request, path, query)
+    const first = wireOf(fallback, family)
+    const decoded = first.wire(raw ?? { method: request.method, path, query: Object.fromEntries(query), body: '' })
+    if (!decoded) return textReply(404, 'There is nothing at this address.')
+    if (!raw) {
+      return this.#reply(decoded, first.service, [refusal('request', first.service, 'The body could not be read.')])
+    }
+    const credential = decoded.key || (credentialIn(request) ?? request.credential)
+    const marked = named ?? serviceByMarks(decoded, header(request, 'user-agent'))
+    const refuseWith = (reply: (service: ServiceName) => WireReply): BrokerResponse => {
+      const { service, wire } = wireOf(marked ?? fallback, family)
+      return this.#reply(wire(raw) ?? decoded, service, [reply(service)])
+    }
+    if (!credential || credential.length > MAX_CREDENTIAL_LENGTH) {
+      return refuseWith((service) => refusal('token', service, 'The request has no token where its key would be.'))
+    }
+    const refuse = (error: unknown) => refuseWith((service) => denialReply(asError(error), service))
+    const perform = (caller: Caller): MaybePromise<BrokerResponse> => {
+      const { service, wire } = wireOf(named ?? caller.wire ?? marked ?? fallback, family)
+      const own = service === first.service ? decoded : (wire(raw) ?? decoded)
+      // A poll without a mark is answered in the dialect of its task.
+      const isCertain = named !== undefined || caller.wire !== undefined || marked !== undefined
+      const encode = (replies: readonly WireReply[], of: ServiceName | undefined): BrokerResponse => {
+        if (isCertain || of === undefined || of === service) return this.#reply(own, service, replies)
+        const other = wireOf(of, family)
+        return this.#reply(other.wire(raw) ?? own, other.service, replies)
+      }
+      try {
+        const done = this.#perform(caller, own, service, encode)
+        return isPromise(done) ? done.catch((error) => this.#fail(own, service, error)) : done
+      } catch (error) {
+        return this.#fail(own, service, error)
+      }
+    }
+    try {
+      const caller = this.#deps.authenticate(credential)
+      return isPromise(caller) ? caller.then(perform, refuse) : perform(caller)
+    } catch (error) {
+      return refuse(error)
+    }
+  }
+
+  #ownService(): ServiceName {
+    const { service } = this.#deps.host
+    return Object.hasOwn(SERVICES, service) ? (service as ServiceName) : 'twocaptcha'
+  }
+
+  #perform(
+    caller: Caller,
+    request: DecodedRequest,
+    service: ServiceName,
+    encode: (replies: readonly WireReply[], of: ServiceName | undefined) => BrokerResponse,
+  ): MaybePromise<BrokerResponse> {
+    const { endpoint, ids = [] } = request
+    switch (endpoint) {
+      case 'in':
+        return this.#submit(caller, request, service)
+      case 'res': {
+        const polls = ids.map((id) => this.#deps.tasks.poll(caller, parseId(id, this.#deps.host.name)))
+        const replies = (results: readonly PollResult[]): BrokerResponse => {
+          const [only] = results
+          const of = results.length === 1 && only && 'service' in only ? only.service : undefined
+          return encode(
+            results.map((result) => pollReply(result, service)),
+            of,
+          )
+        }
+        return polls.some(isPromise) ? Promise.all(polls).then(replies) : replies(polls as PollResult[])
+      }
+      case 'report':
+        return encode(
+          ids.map((id) => {
+            const reported = this.#deps.tasks.report(caller, parseId(id, this.#deps.host.name), request.good ?? true)
+            return REPORT_REPLIES[reported]
+          }),
+          undefined,
+        )
+      case 'balance':
+        return this.#figuresOf(caller).then(({ balance }) => encode([{ value: balance }], undefined))
+      case 'threads':
+        return this.#figuresOf(caller).then(({ threads, used }) => {
+          const isBusy = (this.#busy.get(caller.id) ?? 0) > this.#deps.host.clock.monotonic()
+          const counts = { threads, working_threads: isBusy ? threads : Math.min(used, threads) }
+          return encode([{ value: JSON.stringify(counts) }], undefined)
+        })
+    }
+  }
+
+  async #submit(caller: Caller, request: DecodedRequest, service: ServiceName): Promise<BrokerResponse> {
+    const { task, fields } = request
+    const refuse = (kind: Parameters<typeof refusal>[0], sentence: string): BrokerResponse =>
+      this.#reply(request, service, [refusal(kind, service, sentence)])
+    if (!task) return refuse('request', 'The request has no task.')
+    if (fields.pingback !== undefined || fields.callbackUrl !== undefined) {
+      return refuse('request', 'This broker calls no addresses of clients back: leave pingback and callbackUrl out.')
+    }
+    if (task.proxy !== undefined) {
+      return refuse('proxy', 'Clients cannot choose a proxy: the operator sets policy.pageProxy at the broker.')
+    }
+    if (task.error !== undefined) {
+      return this.#reply(request, service, [{ error: task.error, description: sentenceOf(task.error) }])
+    }
+    const pageUrl = pageOf(caller, fields, task.pageUrl)
+    if (pageUrl === undefined) {
+      return refuse('origin', 'The task names no page: send pageurl (websiteURL), which policy.origins has to name.')
+    }
+    const challenge = challengeOf(task, pageUrl)
+    if (!challenge) return refuse('unsupported', 'The type or method of this task is not known.')
+    try {
+      const { id } = await this.#deps.tasks.submit(caller, { challenge, service, fields: answerFields(task.fields) })
+      return this.#reply(request, service, [{ value: formatId(id, service, this.#deps.host.name) }])
+    } catch (error) {
+      const denial = asError(error)
+      if (isBusy(denial)) {
+        if (this.#busy.size >= MAX_CACHED) this.#busy.clear()
+        this.#busy.set(caller.id, this.#deps.host.clock.monotonic() + BUSY_FOR_MS)
+      } else this.#busy.delete(caller.id)
+      return this.#reply(request, service, [denialReply(denial, service)])
+    }
+  }
+
+  async #figuresOf(caller: Caller): Promise<CallerFigures> {
+    const { host } = this.#deps
+    const now = host.clock.monotonic()
+    const known = this.#figures.get(caller.id)
+    if (known && known.until > now) return known
+    const { day, slots } = await host.budget(caller.grant)
+    const figures = {
+      balance: String(day.left / 1e6),
+      threads: slots.cap ?? THREADS,
+      used: slots.used,
+      until: now + BUDGET_FRESH_MS,
+    }
+    if (this.#figures.size >= MAX_CACHED) this.#figures.clear()
+    this.#figures.set(caller.id, figures)
+    return figures
+  }
+
+  #fail(request: DecodedRequest, service: ServiceName, error: unknown): BrokerResponse {
+    return this.#reply(request, service, [denialReply(asError(error), service)])
+  }
+
+  #reply(request: DecodedRequest, service: ServiceName, replies: readonly WireReply[]): BrokerResponse {
+    const [reply] = replies
+    const error = reply && 'error' in reply && reply.error !== NOT_READY ? reply.error : undefined
+    this.#deps.onRequest(request.endpoint, service, error)
+    return encoded(request.encode(replies))
+  }
+}
+
+const NOT_READY = 'CAPCHA_NOT_READY'
+
+const REPORT_REPLIES = {
+  reported: { value: 'OK_REPORT_RECORDED' },
+  repeated: { error: 'ERROR_DUPLICATE_REPORT', description: 'This answer has been reported already.' },
+  working: { error: NOT_READY },
+  unknown: { error: 'ERROR_WRONG_CAPTCHA_ID', description: 'This token has no such task.' },
+} as const satisfies Record<string, WireReply>
+
+/** Always 200, and JSON or plain text: clients take everything else for a failure of the network. */
+function encoded({ text }: EncodedReply): BrokerResponse {
+  return textReply(200, text, text.startsWith('{') ? JSON_TYPE : 'text/plain; charset=utf-8')
+}
+
+function pollReply(result: PollResult, service: ServiceName): WireReply {
+  switch (result.kind) {
+    case 'working':
+      return { error: NOT_READY }
+    case 'unknown':
+      return REPORT_REPLIES.unknown
+    case 'failed':
+      return denialReply(result.error, service)
+    case 'solved': {
+      const { solution, task } = result
+      const { token, fields, cost } = solution
+      const isSet = task.family === 'geetest'
+      return {
+        value: isSet ? JSON.stringify(fields ?? {}) : token,
+        cost,
+        task,
+        ...(fields && !isSet && { extra: fields }),
+      }
+    }
+  }
+}
+
+/** The fields of a task by which its answer is encoded. */
+function answerFields({ type, cookieSolution }: SolvedTask['fields']): SolvedTask['fields'] {
+  return {
+    ...(type !== undefined && { type: type.slice(0, 64) }),
+    ...(cookieSolution !== undefined && { cookieSolution: cookieSolution.slice(0, 8) }),
+  }
+}
+
+/**
+ * The page of a task. Most clients name none for a picture: it is then the only page that the token allows, if there is
+ * only one.
+ */
+function pageOf({ grant }: Caller, fields: Readonly<Record<string, string>>, pageUrl: string): string | undefined {
+  const named = pageUrl || fields.pageurl || fields.websiteURL
+  if (named) return named
+  const { origins = [] } = grant.policy
+  const [only] = origins
+  return origins.length === 1 && only !== undefined && !only.includes('*') ? `${only}/` : undefined
+}
+
+/** A task's id in a service's form: a number, or for CapSolver a UUID that begins with it. */
+function formatId(id: number, service: ServiceName, guard: string): string {
+  const { ids }: ServiceWires = SERVICES[service]
+  if (ids !== 'uuids') return String(id)
+  const head = id.toString(16).padStart(8, '0')
+  const hash = createHash('sha256').update(`${guard}:${head}`).digest('hex')
+  return `${head}-${hash.slice(0, 4)}-4${hash.slice(4, 7)}-a${hash.slice(7, 10)}-${hash.slice(10, 22)}`
+}
+
+/** The id that a client sent, in either form; 0, which no task has, for anything else. */
+function parseId(text: string, guard: string): number {
+  if (/^[1-9]\d{0,9}$/.test(text)) return Number(text)
+  const id = /^[\da-f]{8}-/.test(text) ? Number.parseInt(text.slice(0, 8), 16) : 0
+  return id > 0 && formatId(id, 'capsolver', guard) === text ? id : 0
+}
+
+/** Sentences for what a wire finds wrong with a task. */
+const SENTENCES: Readonly<Record<string, string>> = {
+  ERROR_PAGEURL: "The page's address is missing, or is none.",
+  ERROR_RECAPTCHA_INVALID_DOMAIN: "The page's address (websiteURL) is missing, or is none.",
+  ERROR_GOOGLEKEY: 'The sitekey (googlekey) is missing.',
+  ERROR_SITEKEY: 'The sitekey is missing.',
+  ERROR_RECAPTCHA_INVALID_SITEKEY: 'The sitekey (websiteKey) is missing.',
+  ERROR_TASK_ABSENT: 'The request has no task.',
+  ERROR_TASK_NOT_SUPPORTED: 'The type of this task is not known.',
+  ERROR_PROXY_MISSING: 'Tasks of this type need a proxy, and clients cannot choose one: use the type without a proxy.',
+  ERROR_UPLOAD: 'The picture is not valid base64.',
+  ERROR_ZERO_CAPTCHA_FILESIZE: 'The picture has fewer than 100 bytes.',
+  ERROR_TOO_BIG_CAPTCHA_FILESIZE: 'The picture has more than 1 MiB.',
+}
+
+function sentenceOf(error: string): string {
+  return SENTENCES[error] ?? 'The request is not valid.'
+}
+
+function asError(error: unknown): SolveguardError {
+  return error instanceof SolveguardError ? error : new SolveguardError('SOLVER_ERROR', messageOf(error))
+}

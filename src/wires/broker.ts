@@ -1,0 +1,78 @@
+import { z } from 'zod'
+
+/*
+ * The broker's own interface: what it takes and gives, besides the services' wires. A guard without a key of its own
+ * (`createGuard({ broker, token })`) speaks it. Every request has the token as `Authorization: Bearer`.
+ */
+
+/** The paths of the broker's own interface. */
+export const BROKER_PATHS = {
+  solve: '/v1/solve',
+  status: '/v1/status',
+  report: '/v1/report',
+  openapi: '/openapi.json',
+  health: '/healthz',
+  ready: '/readyz',
+  metrics: '/metrics',
+} as const
+
+const text = (max: number) => z.string().max(max)
+/** A picture in base64. */
+const base64 = text(1_500_000).regex(/^[A-Za-z0-9+/]*={0,2}$/)
+
+/** A challenge as JSON: pictures are in base64. The guard checks it as it checks every challenge. */
+const challengeShape = z.looseObject({
+  family: text(32),
+  variant: text(64),
+  pageUrl: text(2_048),
+  image: base64.optional(),
+  images: z.array(base64).max(9).optional(),
+})
+
+/** The body of a solve. */
+export const solveRequestShape = z.object({ challenge: challengeShape })
+
+/** An error, as `SolveguardError.toJSON` writes it. */
+export const errorShape = z.object({
+  code: text(64),
+  layer: text(16).optional(),
+  message: text(2_000),
+  /** When to try again: ISO 8601. */
+  retryAt: text(40).optional(),
+  details: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+})
+
+/** A solution. */
+export const solutionShape = z.object({
+  token: text(65_536),
+  fields: z.record(z.string(), z.string()).optional(),
+  /** Micro-dollars. */
+  cost: z.number().int(),
+  imputed: z.boolean(),
+  /** The service's id of the task; empty where no service was asked. */
+  taskId: text(64),
+  /** ISO 8601. */
+  expiresAt: text(40),
+  /** The broker's id of the solve, for `reportGood` and `reportBad`. */
+  id: z.number().int().optional(),
+})
+
+/** The body of a report: whether the site accepted the answer. */
+export const reportRequestShape = z.object({ id: z.number().int().min(1), good: z.boolean() })
+
+/** The HTTP status of an error, by its code: 401 for a token, 429 for what ends by itself, and so on. */
+export const ERROR_STATUSES = { token: 401, denied: 403, later: 429, request: 400, unavailable: 503 } as const
+
+/**
+ * The events of a solve, in this order, as server-sent events whose names are the keys: `accepted` when the ledger has
+ * reserved and the audit log has the record; then one of `solved` and `failed`. A solve that was not accepted has no
+ * events: the reply is the error as JSON, with a status of `ERROR_STATUSES`.
+ */
+export const solveEventShapes = {
+  accepted: z.object({ id: z.number().int() }),
+  solved: solutionShape,
+  failed: errorShape,
+} as const
+
+export type WireError = z.infer<typeof errorShape>
+export type WireSolution = z.infer<typeof solutionShape>

@@ -1,0 +1,37 @@
+import type { MultiValueFormat } from './form.js'
+import type { TaskDialect } from './task.js'
+
+/** The wires of each service. */
+export const SERVICES = {
+  captchaai: { form: 'text' },
+  twocaptcha: { form: 'object', tasks: { reportsCost: true, errorStatuses: false } },
+  anticaptcha: { tasks: { reportsCost: true, errorStatuses: false } },
+  capmonster: { tasks: { reportsCost: false, errorStatuses: false, sameTypeWithProxy: true } },
+  capsolver: {
+    tasks: { reportsCost: false, errorStatuses: true, solvesImagesAtOnce: true, createdStatus: 'idle' },
+    ids: 'uuids',
+  },
+} satisfies Readonly<Record<string, ServiceWires>>
+
+/** The wires that a service speaks, and its kind of task id. */
+export interface ServiceWires {
+  readonly form?: MultiValueFormat
+  readonly tasks?: TaskDialect
+  /** @default 'numbers' */
+  readonly ids?: 'numbers' | 'uuids'
+}
+
+/** A service whose wires are known. */
+export type ServiceName = keyof typeof SERVICES
+
+/** The hosts of the services. */
+export const SERVICE_HOSTS: Readonly<Record<string, ServiceName>> = {
+  'ocr.captchaai.com': 'captchaai',
+  '2captcha.com': 'twocaptcha',
+  'api.2captcha.com': 'twocaptcha',
+  'rucaptcha.com': 'twocaptcha',
+  'api.rucaptcha.com': 'twocaptcha',
+  'api.anti-captcha.com': 'anticaptcha',
+  'api.capmonster.cloud': 'capmonster',
+  'api.capsolver.com': 'capsolver',
+}
