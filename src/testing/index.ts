@@ -15,6 +15,19 @@ export {
 export type { StandIn, StandInOptions } from './shared/stand-in.js'
 export type { IssuedToken, TokenDetails, Verification } from './shared/tokens.js'
 export { type SiteOptions, type SiteVendor, type SiteVendors, type StandInSite, startSite } from './site/index.js'
+export {
+  type StandInAddresses,
+  type StandInServiceName,
+  type StandInVendor,
+  standInAddresses,
+} from './stand-ins/addresses.js'
+export { type StandIns, type StandInsOptions, startStandIns } from './stand-ins/start.js'
+export {
+  type StandInServer,
+  type StandInServerOptions,
+  type StandInWebServer,
+  standInServer,
+} from './stand-ins/web-server.js'
 export { type AltchaOptions, type StandInAltcha, startAltcha } from './vendors/altcha/index.js'
 export { type ArkoseBehavior, type StandInArkose, startArkose } from './vendors/arkose/index.js'
 export { type AwsWafBehavior, type StandInAwsWaf, startAwsWaf } from './vendors/aws-waf/index.js'
@@ -37,12 +50,14 @@ export {
 } from './vendors/recaptcha/index.js'
 export {
   answerAsVendor,
+  type RoutedVendor,
   type RouteTarget,
   routeVendors,
   type VendorReply,
   type VendorRequest,
   type VendorRoute,
   type VendorStandIn,
+  type VendorUrls,
 } from './vendors/route.js'
 export { type StandInTurnstile, startTurnstile, type TurnstileBehavior } from './vendors/turnstile/index.js'
 export { type StandInYandex, startYandex, type YandexBehavior } from './vendors/yandex/index.js'

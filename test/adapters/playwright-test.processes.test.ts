@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { chmod, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -227,6 +228,38 @@ it('takes options from a worker fixture; without options, the error shows what t
   expect(down?.error?.message).toContain('DeniedError: The ledger')
 })
 
+it('does without a key what the suite says: a test fails and says why, is skipped, or uses stand-ins', async () => {
+  const said = await run({ SHOP_PORT: String(await freePort()) }, '--config', 'own-app')
+  const ofProject = await report(({ projectName }) => projectName)
+  const [failed, skipped, passed] = ['fail', 'skip', 'stand-ins'].map((project) =>
+    ['Ada', 'Grace'].map((who) => ofProject.get(`${project} ${who} signs in`)),
+  )
+  expect([failed, skipped, passed].map((all) => all?.map((one) => one?.status))).toEqual([
+    ['failed', 'failed'],
+    ['skipped', 'skipped'],
+    ['passed', 'passed'],
+  ])
+  for (const one of failed ?? []) {
+    expect(one?.error?.message).toContain('The environment variable SOLVEGUARD_KEY is not set')
+    expect(one?.error?.location?.file).toBe(join(folder, 'own-app/shop.spec.ts'))
+  }
+  // Once for the suite, and one budget of each worker, for nothing was spent.
+  expect(new Set(passed?.map((one) => one?.workerIndex)).size).toBe(2)
+  expect(said).toContain('solveguard: 2 solved, 2 denied in 4 tests; $0.002 spent of the stand-ins: there is no key')
+  expect(said).toContain('denied: SECRET_MISSING ×2; 2 tests skipped: there is no key')
+  expect(said).toContain('Pull requests from forks get no secrets')
+})
+
+function freePort(): Promise<number> {
+  const server = createServer()
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+}
+
 /** Runs a part of the suite and returns its output. A test that fails is a result. */
 async function run(variables: Record<string, string>, ...args: string[]): Promise<string> {
   const browser = await findBrowser({ windows: false })
@@ -252,11 +285,14 @@ async function run(variables: Record<string, string>, ...args: string[]): Promis
   })
 }
 
-async function report(): Promise<Map<string, Result>> {
+/** The results of a run by title, with something of the test before it if `prefix` is given. */
+async function report(prefix?: (test: TestOfReport) => string): Promise<Map<string, Result>> {
   const found = new Map<string, Result>()
   const visit = ({ suites = [], specs = [] }: Suite): void => {
     for (const { title, tests } of specs)
-      for (const { results } of tests) for (const one of results) found.set(title, one)
+      for (const test of tests) {
+        for (const one of test.results) found.set(prefix ? `${prefix(test)} ${title}` : title, one)
+      }
     suites.forEach(visit)
   }
   visit(JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')))
@@ -282,11 +318,16 @@ async function stepsInTraces(): Promise<TracedStep[]> {
     .map(({ title, stack }) => ({ title, file: stack?.[0]?.file }))
 }
 
+interface TestOfReport {
+  readonly projectName: string
+  readonly results: readonly Result[]
+}
+
 interface Suite {
   readonly suites?: readonly Suite[]
   readonly specs?: readonly {
     readonly title: string
-    readonly tests: readonly { readonly results: readonly Result[] }[]
+    readonly tests: readonly TestOfReport[]
   }[]
 }
 

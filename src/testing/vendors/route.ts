@@ -1,10 +1,9 @@
-/** A stand-in that can answer in place of its vendor. */
-export interface VendorStandIn {
-  /** Its origin. */
-  readonly url: string
-  /** The vendor's own addresses, as hosts with the beginning of their paths: `www.google.com/recaptcha/`. */
-  readonly vendorAddresses: readonly string[]
-}
+import { type RoutedVendor, VENDOR_ADDRESSES, type VendorStandIn } from '../shared/vendor-addresses.js'
+
+export type { RoutedVendor, VendorStandIn } from '../shared/vendor-addresses.js'
+
+/** Where stand-ins are that run in another process, by vendor: `{ recaptcha: 'http://127.0.0.1:4100/vendors/recaptcha' }`. */
+export type VendorUrls = { readonly [vendor in RoutedVendor]?: string | undefined }
 
 /** A request for a vendor, without the types of any browser tool. */
 export interface VendorRequest {
@@ -59,8 +58,12 @@ export interface VendorRoute {
  * @example
  * const recaptcha = await startRecaptcha()
  * await routeVendors(context, recaptcha) // https://www.google.com/recaptcha/api.js is the stand-in's now
+ * await routeVendors(context, { recaptcha: process.env.RECAPTCHA_URL }) // a stand-in of another process, by its name
  */
-export async function routeVendors(context: RouteTarget, ...standIns: readonly VendorStandIn[]): Promise<void> {
+export async function routeVendors(
+  context: RouteTarget,
+  ...standIns: readonly (VendorStandIn | VendorUrls)[]
+): Promise<void> {
   await context.route(
     (url) => standInFor(standIns, url) !== undefined,
     async (route) => {
@@ -86,7 +89,7 @@ export async function routeVendors(context: RouteTarget, ...standIns: readonly V
  */
 export async function answerAsVendor(
   { url, method, headers = {}, body }: VendorRequest,
-  ...standIns: readonly VendorStandIn[]
+  ...standIns: readonly (VendorStandIn | VendorUrls)[]
 ): Promise<VendorReply | undefined> {
   const target = new URL(url)
   const standIn = standInFor(standIns, target)
@@ -108,9 +111,25 @@ export async function answerAsVendor(
   }
 }
 
-function standInFor(standIns: readonly VendorStandIn[], { host, pathname }: URL): VendorStandIn | undefined {
+function standInFor(
+  standIns: readonly (VendorStandIn | VendorUrls)[],
+  { host, pathname }: URL,
+): Pick<VendorStandIn, 'url'> | undefined {
   const address = host + pathname
-  return standIns.find(({ vendorAddresses }) => vendorAddresses.some((start) => address.startsWith(start)))
+  return standIns
+    .flatMap((one) => (isStandIn(one) ? [one] : byName(one)))
+    .find(({ vendorAddresses }) => vendorAddresses.some((start) => address.startsWith(start)))
+}
+
+function isStandIn(one: VendorStandIn | VendorUrls): one is VendorStandIn {
+  return 'vendorAddresses' in one
+}
+
+function byName(urls: VendorUrls): VendorStandIn[] {
+  return (Object.keys(VENDOR_ADDRESSES) as RoutedVendor[]).flatMap((vendor) => {
+    const url = urls[vendor]?.replace(/\/$/, '')
+    return url ? [{ url, vendorAddresses: VENDOR_ADDRESSES[vendor] }] : []
+  })
 }
 
 /** The headers without those about the connection, which is another one for the browser. */

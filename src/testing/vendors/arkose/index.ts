@@ -4,7 +4,7 @@ import { readForm, reply, requestedOrigin } from '../../shared/http.js'
 import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
 import { callScript } from '../../shared/text.js'
 import { refuse, type TokenDetails, type TokenRules, type Verification } from '../../shared/tokens.js'
-import type { VendorStandIn } from '../route.js'
+import { VENDOR_ADDRESSES, type VendorStandIn } from '../../shared/vendor-addresses.js'
 import { api, boxApi, boxFrame, enforcementFrame } from './script.js'
 
 /** How the enforcements of a public key behave. */
@@ -106,7 +106,7 @@ export async function startArkose(options: StandInOptions = {}): Promise<StandIn
   }
 
   return server.standIn('/api/v4/verify/', {
-    vendorAddresses: ['client-api.arkoselabs.com/', 'funcaptcha.com/', 'api.funcaptcha.com/'],
+    vendorAddresses: VENDOR_ADDRESSES.arkose,
     issue: (details: TokenDetails) =>
       tokens.issue({ ...details, token: details.token ?? sessionToken(details.sitekey, url) }),
     blobs,

@@ -4,6 +4,7 @@ import { siteverify } from '../../shared/siteverify.js'
 import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
 import { callScript } from '../../shared/text.js'
 import type { TokenRules } from '../../shared/tokens.js'
+import { VENDOR_ADDRESSES } from '../../shared/vendor-addresses.js'
 import { api } from './script.js'
 
 /** How a sitekey's widgets behave once they are executed. */
@@ -66,5 +67,5 @@ export async function startCaptchafox(options: StandInOptions = {}): Promise<Sta
     }
   }
 
-  return server.standIn('/siteverify', { vendorAddresses: ['cdn.captchafox.com/'] })
+  return server.standIn('/siteverify', { vendorAddresses: VENDOR_ADDRESSES.captchafox })
 }

@@ -4,7 +4,7 @@ import { readForm, reply, requestedOrigin } from '../../shared/http.js'
 import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
 import { callScript } from '../../shared/text.js'
 import { refuse, type TokenDetails, type TokenRules } from '../../shared/tokens.js'
-import type { VendorStandIn } from '../route.js'
+import { VENDOR_ADDRESSES, type VendorStandIn } from '../../shared/vendor-addresses.js'
 import { widgets } from './script-v1.js'
 import { agent, site, widget } from './script-v2.js'
 
@@ -41,10 +41,6 @@ export interface StandInFriendly extends StandIn<FriendlyBehavior>, VendorStandI
 const RULES: TokenRules = { prefix: '', ttlMs: 300_000, testSecrets: {}, verifyTest: () => undefined }
 
 const CDN = 'https://cdn.jsdelivr.net'
-const VENDOR_ADDRESSES = [
-  ...['api.friendlycaptcha.com/', 'eu-api.friendlycaptcha.eu/', 'global.frcapi.com/', 'eu.frcapi.com/'],
-  ...['cdn.jsdelivr.net/npm/friendly-challenge', 'cdn.jsdelivr.net/npm/@friendlycaptcha/sdk'],
-]
 
 /** Requests come from pages of another origin, and have a header of the vendor's own. */
 const OPEN = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' }
@@ -165,7 +161,7 @@ export async function startFriendly(options: StandInOptions = {}): Promise<Stand
     return no(code === 'timeout-or-duplicate' ? 'response_duplicate' : 'response_invalid', 200)
   }
 
-  return server.standIn('/api/v2/captcha/siteverify', { vendorAddresses: VENDOR_ADDRESSES, issue: tokenFor })
+  return server.standIn('/api/v2/captcha/siteverify', { vendorAddresses: VENDOR_ADDRESSES.friendly, issue: tokenFor })
 }
 
 const WIDGET_PAGE = `<!doctype html><meta charset="utf-8"><title>Friendly Captcha stand-in</title>

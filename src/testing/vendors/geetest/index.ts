@@ -5,7 +5,7 @@ import { readForm, reply, requestedOrigin } from '../../shared/http.js'
 import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
 import { callScript } from '../../shared/text.js'
 import type { TokenRules } from '../../shared/tokens.js'
-import type { VendorStandIn } from '../route.js'
+import { VENDOR_ADDRESSES, type VendorStandIn } from '../../shared/vendor-addresses.js'
 import { loader, mainPart3, mainPart4 } from './script.js'
 
 /** How the widgets of a `gt` (v3) or `captcha_id` (v4) behave. */
@@ -197,7 +197,7 @@ export async function startGeetest(options: StandInOptions = {}): Promise<StandI
   }
 
   return server.standIn('/validate', {
-    vendorAddresses: ['static.geetest.com/', 'api.geetest.com/', 'gcaptcha4.geetest.com/'],
+    vendorAddresses: VENDOR_ADDRESSES.geetest,
     register,
     issue,
   })

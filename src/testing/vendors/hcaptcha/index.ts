@@ -4,7 +4,7 @@ import { siteverify } from '../../shared/siteverify.js'
 import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
 import { callScript } from '../../shared/text.js'
 import { refuse, type TokenRules } from '../../shared/tokens.js'
-import type { VendorStandIn } from '../route.js'
+import { VENDOR_ADDRESSES, type VendorStandIn } from '../../shared/vendor-addresses.js'
 import { api, frame } from './script.js'
 
 /** How a sitekey's widgets behave when the user ticks them, or the page executes them. */
@@ -39,7 +39,6 @@ const TEST_TOKENS = new Map([
   ['20000000-ffff-ffff-ffff-000000000002', '20000000-aaaa-bbbb-cccc-000000000002'],
   ['30000000-ffff-ffff-ffff-000000000003', '30000000-aaaa-bbbb-cccc-000000000003'],
 ])
-const VENDOR_ADDRESSES = ['js.hcaptcha.com/', 'hcaptcha.com/', 'newassets.hcaptcha.com/']
 const TEST_SECRET = '0x0000000000000000000000000000000000000000'
 
 const RULES: TokenRules = {
@@ -97,7 +96,7 @@ export async function startHcaptcha(options: StandInOptions = {}): Promise<Stand
     return JSON.stringify({ response: token, key: `E0_${token.slice(-12)}` })
   }
 
-  return server.standIn('/siteverify', { vendorAddresses: VENDOR_ADDRESSES })
+  return server.standIn('/siteverify', { vendorAddresses: VENDOR_ADDRESSES.hcaptcha })
 }
 
 /** The vendor serves the frames from another host. */

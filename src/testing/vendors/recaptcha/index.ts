@@ -4,7 +4,7 @@ import { siteverify } from '../../shared/siteverify.js'
 import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
 import { callScript } from '../../shared/text.js'
 import type { TokenRules } from '../../shared/tokens.js'
-import type { VendorStandIn } from '../route.js'
+import { VENDOR_ADDRESSES, type VendorStandIn } from '../../shared/vendor-addresses.js'
 import { anchorFrame, challengeFrame, loader, mainPart } from './script.js'
 
 /**
@@ -71,8 +71,6 @@ export interface StandInRecaptcha extends StandIn<RecaptchaBehavior>, VendorStan
   readonly requests: readonly string[]
 }
 
-const HOSTS = ['www.google.com', 'google.com', 'www.recaptcha.net', 'recaptcha.net', 'www.gstatic.com']
-const VENDOR_ADDRESSES = HOSTS.map((host) => `${host}/recaptcha/`)
 const MAX_REQUESTS = 10_000
 
 /**
@@ -131,7 +129,7 @@ export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<St
     }
   }
 
-  return server.standIn('/recaptcha/api/siteverify', { url, vendorAddresses: VENDOR_ADDRESSES, requests })
+  return server.standIn('/recaptcha/api/siteverify', { url, vendorAddresses: VENDOR_ADDRESSES.recaptcha, requests })
 }
 
 /** The vendor serves the main script from another host. */

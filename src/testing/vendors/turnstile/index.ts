@@ -4,7 +4,7 @@ import { siteverify } from '../../shared/siteverify.js'
 import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
 import { callScript } from '../../shared/text.js'
 import { refuse, type TokenRules } from '../../shared/tokens.js'
-import type { VendorStandIn } from '../route.js'
+import { VENDOR_ADDRESSES, type VendorStandIn } from '../../shared/vendor-addresses.js'
 import { api, frame } from './script.js'
 
 /** How a sitekey's widgets behave once they are executed. */
@@ -113,7 +113,7 @@ export async function startTurnstile(options: StandInOptions = {}): Promise<Stan
     return { token: tokens.issue({ sitekey, ...details, hostname: query.get('hostname') ?? '' }) }
   }
 
-  return server.standIn('/turnstile/v0/siteverify', { vendorAddresses: ['challenges.cloudflare.com/'] })
+  return server.standIn('/turnstile/v0/siteverify', { vendorAddresses: VENDOR_ADDRESSES.turnstile })
 }
 
 function framePage(widgetId: string): string {

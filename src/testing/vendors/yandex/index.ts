@@ -3,6 +3,7 @@ import { readForm, reply, requestedOrigin } from '../../shared/http.js'
 import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
 import { callScript } from '../../shared/text.js'
 import type { TokenRules } from '../../shared/tokens.js'
+import { VENDOR_ADDRESSES } from '../../shared/vendor-addresses.js'
 import { client, frame } from './script.js'
 
 /** How a sitekey's widgets behave. */
@@ -81,7 +82,7 @@ export async function startYandex(options: StandInOptions = {}): Promise<StandIn
   }
 
   return server.standIn('/validate', {
-    vendorAddresses: ['smartcaptcha.yandexcloud.net/', 'smartcaptcha.cloud.yandex.ru/'],
+    vendorAddresses: VENDOR_ADDRESSES.yandex,
   })
 }
 
