@@ -2,7 +2,7 @@ import { type RoutedVendor, VENDOR_ADDRESSES, type VendorStandIn } from '../shar
 
 export type { RoutedVendor, VendorStandIn } from '../shared/vendor-addresses.js'
 
-/** Where stand-ins are that run in another process, by vendor: `{ recaptcha: 'http://127.0.0.1:4100/vendors/recaptcha' }`. */
+/** Where stand-ins of another process are, by vendor: `{ recaptcha: 'http://127.0.0.1:4100/vendors/recaptcha' }`. */
 export type VendorUrls = { readonly [vendor in RoutedVendor]?: string | undefined }
 
 /** A request for a vendor, without the types of any browser tool. */
