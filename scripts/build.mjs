@@ -5,6 +5,7 @@ import { appendFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSyn
 import { createRequire } from 'node:module'
 import { basename } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { withRequire } from './dist-imports.mjs'
 import { ENTRIES } from './entries.mjs'
 import { ensurePackages, root } from './setup.mjs'
 
@@ -48,6 +49,10 @@ async function implementation() {
   })
   const entryPoints = Object.keys(reach.metafile?.inputs ?? {}).map((file) => file.replace(/^page-script:/, ''))
   await esbuild.build({ ...common, entryPoints, outdir: 'dist', outbase: 'src' })
+  for (const path of entryPoints) {
+    const file = path.replace(/^src\/|\.ts$/g, '')
+    writeFileSync(`dist/${file}.js`, withRequire(file, readFileSync(`dist/${file}.js`, 'utf8')))
+  }
   return entryPoints
 }
 

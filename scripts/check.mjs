@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { wideComments } from './comment-width.mjs'
 import { compileTypes, installPacked, pack, runConsumer, runExamples } from './consumers.mjs'
 import { docProblems } from './doc-comments.mjs'
-import { exportsField } from './entries.mjs'
+import { exportsField, typesVersionsField } from './entries.mjs'
 import { maybePromises } from './maybe-promises.mjs'
 import { ensureBrowser, ensurePackages, root } from './setup.mjs'
 
@@ -39,8 +39,7 @@ const STEPS = [
   { name: 'pack', run: packAndInstall, needs: ['build'] },
   ...ofThePackage([
     { name: 'package shape (publint)', run: () => tool('publint', packed.tarball, '--strict') },
-    // Only the resolution of TypeScript before 4.7 knows no subpaths.
-    { name: 'types of the package (attw)', run: () => tool('attw', packed.tarball, '--profile', 'node16') },
+    { name: 'types of the package (attw)', run: () => tool('attw', packed.tarball) },
     { name: 'a CommonJS consumer', run: () => runConsumer(packed.project, 'commonjs.cjs') },
     { name: 'an ESM consumer', run: () => runConsumer(packed.project, 'esm.mjs') },
     { name: 'a TypeScript consumer, ESM and CommonJS', run: () => compileTypes(packed.project) },
@@ -135,10 +134,10 @@ function checkPromises() {
 }
 
 function checkExports() {
-  const { exports } = JSON.parse(readFileSync('package.json', 'utf8'))
-  const wanted = exportsField()
-  if (!isDeepStrictEqual(exports, wanted)) {
-    throw new Error(`package.json's "exports" have to be, by scripts/entries.mjs:\n${JSON.stringify(wanted, null, 2)}`)
+  const { exports, typesVersions } = JSON.parse(readFileSync('package.json', 'utf8'))
+  const wanted = { exports: exportsField(), typesVersions: typesVersionsField() }
+  if (!isDeepStrictEqual({ exports, typesVersions }, wanted)) {
+    throw new Error(`package.json has to have, by scripts/entries.mjs:\n${JSON.stringify(wanted, null, 2)}`)
   }
 }
 

@@ -31,3 +31,14 @@ export function exportsField() {
   ])
   return { ...Object.fromEntries(entries), './package.json': './package.json' }
 }
+
+/**
+ * The value that `typesVersions` must have: where TypeScript finds the types of the subpaths when it does not read
+ * `exports`, as with `module: commonjs`.
+ */
+export function typesVersionsField() {
+  const subpaths = Object.entries(ENTRIES).filter(([subpath]) => subpath !== '.')
+  return {
+    '*': Object.fromEntries(subpaths.map(([subpath, file]) => [subpath.slice('./'.length), [`./dist/${file}.d.ts`]])),
+  }
+}

@@ -3,6 +3,7 @@ import type { MaybePromise } from '../base/async.js'
 import { type ChainHead, isNewerHead } from '../base/chain.js'
 import { type Clock, systemClock } from '../base/clock.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
+import { whyNotLoaded } from '../base/packages.js'
 import { defaultStateDir } from '../base/state-dir.js'
 import { bookedAlerts } from './budget-state.js'
 import { checkSettlement, deadlineOf } from './checks.js'
@@ -605,13 +606,12 @@ function mayHelpToReopen(error: unknown): boolean {
 
 async function loadDriver(): Promise<Connect> {
   try {
-    const driver: { readonly default: unknown } = await import('libsql')
-    return driver.default as Connect
+    const driver: object = await import('libsql')
+    return ('default' in driver ? driver.default : driver) as Connect
   } catch (cause) {
     throw new DeniedError(
       'LEDGER_UNAVAILABLE',
-      'The file ledger needs the package `libsql`, which could not be loaded on this machine: ' +
-        'install it (npm install libsql), or use another ledger.',
+      `The file ledger needs the package libsql, which ${whyNotLoaded('libsql', cause)}, or use another ledger.`,
       { cause },
     )
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { readBounded } from '../base/bounded-bytes.js'
 import { type Code, DeniedError, printable, SolveguardError } from '../base/errors.js'
+import { whyNotLoaded } from '../base/packages.js'
 import { checkBaseUrl } from '../base/service-url.js'
 import { type AgentRoute, routeAgent } from '../net/agent.js'
 import { ConnectError } from '../net/connection.js'
@@ -178,11 +179,11 @@ function hasStream(response: unknown): response is { body: AsyncIterable<Buffer>
 async function load() {
   try {
     return await import('@aws-sdk/client-secrets-manager')
-  } catch {
-    throw new DeniedError(
-      'SECRET_UNAVAILABLE',
-      'awsSecret needs the package @aws-sdk/client-secrets-manager: npm install @aws-sdk/client-secrets-manager',
-    )
+  } catch (cause) {
+    const why = whyNotLoaded('@aws-sdk/client-secrets-manager', cause)
+    throw new DeniedError('SECRET_UNAVAILABLE', `awsSecret needs @aws-sdk/client-secrets-manager, which ${why}.`, {
+      cause,
+    })
   }
 }
 

@@ -1,13 +1,16 @@
 // A user who writes CommonJS. Run against the packed package by `npm run check`.
 const assert = require('node:assert/strict')
 const { createGuard, DeniedError, SolveguardError, usd } = require('solveguard')
+const { guardContext } = require('solveguard/playwright')
+// Other packages take longest to load. They are loaded when the first guard is created.
+const loaded = Object.keys(require.cache).filter((file) => !/[\\/]solveguard[\\/]dist[\\/]|commonjs\.cjs$/.test(file))
+assert.deepEqual(loaded, [], 'the core and an adapter load no other package')
 const { captchaAI } = require('solveguard/solvers')
 const { awsSecret, envSecret, fileSecret } = require('solveguard/secrets')
 const { memoryLedger, fileLedger, redisLedger } = require('solveguard/ledger')
 const { jsonlAudit, verifyAudit } = require('solveguard/audit')
 const { commandAlerts, slackAlerts } = require('solveguard/alerts')
 const { startSolverService } = require('solveguard/testing')
-const { guardContext } = require('solveguard/playwright')
 const { guardContext: guardPuppeteer } = require('solveguard/puppeteer')
 const solveguard = require('solveguard/puppeteer-extra')
 const solveguardPlaywright = require('solveguard/playwright-extra')

@@ -6,13 +6,13 @@ import { usd } from '../../src/policy/money.js'
 import {
   check,
   DEFAULTS,
-  duration,
   type NarrowingInput,
   type PolicyInput,
   parseNarrowing,
   parsePolicy,
   zoneOf,
 } from '../../src/policy/schema.js'
+import { duration } from '../../src/policy/shapes.js'
 import { narrowingInput, policy } from './arbitraries.js'
 
 const ORIGINS = ['https://staging.example.com']

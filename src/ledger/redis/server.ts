@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.js'
 import { DeniedError, SolveguardError } from '../../base/errors.js'
+import { whyNotLoaded } from '../../base/packages.js'
 
 /** The part of an ioredis client that is used here. The `Redis` and `Cluster` of ioredis have it. */
 export interface RedisClient {
@@ -158,8 +159,7 @@ async function loadDriver(): Promise<Pick<typeof import('ioredis'), 'Redis'>> {
   } catch (cause) {
     throw new DeniedError(
       'LEDGER_UNAVAILABLE',
-      'The Redis ledger needs the package `ioredis`, which could not be loaded: ' +
-        'install it (npm install ioredis), or use another ledger.',
+      `The Redis ledger needs the package ioredis, which ${whyNotLoaded('ioredis', cause)}, or use another ledger.`,
       { cause },
     )
   }
