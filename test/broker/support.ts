@@ -1,4 +1,4 @@
-import { SolveguardError } from '../../src/base/errors.js'
+import { type Code, SolveguardError } from '../../src/base/errors.js'
 import type { Authenticate } from '../../src/broker/auth.js'
 import { brokerHandler } from '../../src/broker/server.js'
 import type { BrokerTasks } from '../../src/broker/tasks.js'
@@ -46,7 +46,7 @@ export async function brokerRig(options: BrokerRigOptions = {}): Promise<BrokerR
   }
   const authenticate: Authenticate = (credential) => {
     const grant = grants[credential]
-    if (!grant) throw new SolveguardError('CONFIG_INVALID', 'This token is not known.')
+    if (!grant) throw new SolveguardError('TOKEN_INVALID' as Code, 'This token is not known.')
     return { id: grant.path.at(-1) ?? '', grant, wire }
   }
   const { handler, tasks } = brokerHandler(made.guard, {
