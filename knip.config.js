@@ -1,7 +1,7 @@
 import { ENTRIES } from './scripts/entries.mjs'
 
 /** Shown in docs/migrating.md, whose snippets a test compiles. */
-const SHOWN = ['@2captcha/captcha-solver', '@antiadmin/anticaptchaofficial', '@zennolab_com/capmonstercloud-client']
+const SHOWN = ['@2captcha/captcha-solver', '@antiadmin/anticaptchaofficial']
 
 /** @type {import('knip').KnipConfig} */
 export default {

@@ -79,8 +79,12 @@ describe('challengeOf', () => {
   it('drops every field that no family has', () => {
     const wire = formWire('object')
     const query = { method: 'turnstile', sitekey: '0x4', pageurl: 'https://a.example/', data: 'c', soft_id: '7' }
-    const task = wire({ method: 'GET', path: '/in.php', query: { ...query, header_acao: '1', frameUrl: 'x' }, body: '' })
-      ?.task
+    const task = wire({
+      method: 'GET',
+      path: '/in.php',
+      query: { ...query, header_acao: '1', frameUrl: 'x' },
+      body: '',
+    })?.task
     expect(task && challengeOf(task)).toEqual({
       family: 'turnstile',
       variant: 'turnstile',
