@@ -24,7 +24,7 @@ const site = await startSite({
 })
 const service = await startSolverService({
   price: 0.001,
-  onAnswer: ({ fields }, token) => recaptcha.issue({ sitekey: fields.googlekey, token }),
+  onAnswer: ({ sitekey }, token) => recaptcha.issue({ sitekey, token }),
 })
 
 /** What was collected so far, by path. `save` replaces the file as a whole, so it is never half written. */

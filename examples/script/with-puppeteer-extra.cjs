@@ -12,7 +12,7 @@ async function main() {
   const site = await startSite({ recaptcha })
   const service = await startSolverService({
     price: 0.001,
-    onAnswer: ({ fields }, token) => recaptcha.issue({ sitekey: fields.googlekey, token }),
+    onAnswer: ({ sitekey }, token) => recaptcha.issue({ sitekey, token }),
   })
   process.env.SOLVEGUARD_KEY = service.key
 

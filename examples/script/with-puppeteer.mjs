@@ -9,7 +9,7 @@ const recaptcha = await startRecaptcha()
 const site = await startSite({ recaptcha })
 const service = await startSolverService({
   price: 0.001,
-  onAnswer: ({ fields }, token) => recaptcha.issue({ sitekey: fields.googlekey, token }),
+  onAnswer: ({ sitekey }, token) => recaptcha.issue({ sitekey, token }),
 })
 process.env.SOLVEGUARD_KEY = service.key
 

@@ -51,7 +51,7 @@ export async function standInDemo(run: DemoRun): Promise<string> {
   await using service = await startSolverService({
     solveMs: 400,
     price: PRICE,
-    onAnswer: ({ fields }, token) => recaptcha.issue({ sitekey: fields.googlekey ?? '', token }),
+    onAnswer: ({ sitekey }, token) => recaptcha.issue({ sitekey, token }),
   })
   await using site = await startSite({ recaptcha })
   const standIns = { service, site }

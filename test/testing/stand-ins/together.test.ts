@@ -10,6 +10,7 @@ import {
   type StandInServiceName,
   type StandIns,
   standInAddresses,
+  startSolverService,
   startStandIns,
 } from '../../../src/testing/index.js'
 
@@ -28,13 +29,16 @@ const SOLVERS = {
 }
 const NAMES = Object.keys(SOLVERS) as StandInServiceName[]
 
-function guardFor(name: StandInServiceName): Promise<Guard> {
+function guardFor(
+  name: StandInServiceName,
+  { url, key } = { url: standIns.serviceUrl(name), key: standIns.key },
+): Promise<Guard> {
   return createGuard({
-    solver: SOLVERS[name]({ baseUrl: standIns.serviceUrl(name), polling: { firstPollMs: 0, everyMs: 5 } }),
+    solver: SOLVERS[name]({ baseUrl: url, polling: { firstPollMs: 0, everyMs: 5 } }),
     secret: {
       kind: 'test',
       place: 'test',
-      fetch: () => ({ current: { value: new Secret(standIns.key), version: '1' } }),
+      fetch: () => ({ current: { value: new Secret(key), version: '1' } }),
     },
     policy: { origins: ['https://shop.example'], budget: { perDay: usd(1) } },
     ledger: memoryLedger(),
@@ -76,6 +80,16 @@ it.each(NAMES)('%s: a score has the page’s action', async (name) => {
   expect(
     await verify(standIns.verifyUrl('recaptcha'), { secret: standIns.secretFor('6LcScore'), response }),
   ).toMatchObject({ success: true, action: 'login', score: 0.9 })
+})
+
+it.each(NAMES)('onAnswer has the sitekey of the widget with %s too', async (name) => {
+  const sold: string[] = []
+  await using service = await startSolverService({ as: name, onAnswer: ({ sitekey }) => sold.push(sitekey) })
+  await using guard = await guardFor(name, service)
+  const pageUrl = 'https://shop.example/login'
+  await guard.solve({ family: 'recaptcha', variant: 'v2-checkbox', sitekey: '6LcFirst', pageUrl })
+  await guard.solve({ family: 'turnstile', variant: 'turnstile', sitekey: '0x4Second', pageUrl })
+  expect(sold).toEqual(['6LcFirst', '0x4Second'])
 })
 
 it('answers a GeeTest with what its vendor has issued', async () => {
