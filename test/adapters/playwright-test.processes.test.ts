@@ -225,7 +225,7 @@ it('takes options from a worker fixture; without options, the error shows what t
   expect(said).toContain('solveguard: 1 solved in 1 test; $0.001 spent; left today $0.999 of $1.00')
   expect(results.get('a test without a CAPTCHA needs no ledger')).toMatchObject({ status: 'passed' })
   const down = results.get('a test with a CAPTCHA needs the ledger')
-  expect(down?.error?.message).toContain('DeniedError: The ledger')
+  expect(down?.error?.message).toContain('DeniedError [LEDGER_UNAVAILABLE]: The ledger')
 })
 
 it('does without a key what the suite says: a test fails and says why, is skipped, or uses stand-ins', async () => {
