@@ -57,8 +57,10 @@ export function api(options: { base: string; render: string; onload: string; com
     frame.src = `${options.base}/captcha/v1/stand-in/static/hcaptcha.html#${facts}`
     frame.title =
       kind === 'challenge' ? 'hCaptcha challenge' : 'Widget containing checkbox for hCaptcha security challenge'
-    frame.dataset.hcaptchaWidgetId = id
-    frame.dataset.hcaptchaResponse = ''
+    if (kind !== 'challenge') {
+      frame.dataset.hcaptchaWidgetId = id
+      frame.dataset.hcaptchaResponse = ''
+    }
     frame.style.border = '0'
     return frame
   }

@@ -94,7 +94,7 @@ export function mainPart(): void {
     size?: string
     callback?: unknown
     action?: string
-    s?: string
+    s?: string | null
     [name: string]: unknown
   }
 
@@ -103,6 +103,7 @@ export function mainPart(): void {
     settings: Settings
     frame: HTMLIFrameElement
     challenge: HTMLElement
+    addChallenge: () => void
     field: HTMLTextAreaElement
     response: string
     /** How often it was reset. Replies of its frame to requests from before a reset are ignored. */
@@ -122,6 +123,7 @@ export function mainPart(): void {
   }
 
   function open(client: Client, shown: boolean): void {
+    if (shown) client.addChallenge()
     client.challenge.style.visibility = shown ? 'visible' : 'hidden'
     client.challenge.style.top = shown ? '100px' : '-10000px'
   }
@@ -222,13 +224,19 @@ export function mainPart(): void {
     arrow.style.cssText = 'border:11px solid transparent;position:absolute;pointer-events:none'
     const holder = document.createElement('div')
     holder.style.cssText = 'position:relative;z-index:2000000000'
-    holder.append(frameAt('bframe', `c-${id}`, settings))
+    const addChallenge = () => {
+      if (holder.childElementCount === 0) holder.append(frameAt('bframe', `c-${id}`, settings))
+    }
+    // A badge of a score key has no frame for a challenge.
+    if (!settings.score) addChallenge()
     challenge.append(backdrop, arrow, holder)
     document.body.append(challenge)
 
-    const client: Client = { n, settings, frame, challenge, field, response: '', round: 0, waiting: [] }
+    const client: Client = { n, settings, frame, challenge, addChallenge, field, response: '', round: 0, waiting: [] }
     live.set(n, client)
     const state: Record<string, unknown> = { id: n, O: id, V: box, l: null, K: { N: 12, u: [1, 2, 3] } }
+    // Parameters that the page has not given are null.
+    settings.s ??= null
     state.l = { l: settings, X: place, U: { state }, B: frame, H: () => id }
     clients[n] = state
     if (button) {
