@@ -33,6 +33,30 @@ export interface Reading {
   readonly answered: boolean
   readonly executed: boolean
   readonly due: boolean
+  readonly details?: WidgetDetails | undefined
+}
+
+/**
+ * What a page has of a widget beside what a solver needs: for callers that show it in another program's shapes. Reported
+ * by the page, and checked for its length only.
+ */
+export interface WidgetDetails {
+  /** Whether its challenge is open. */
+  readonly challenged: boolean
+  /** The vendor's number of it. */
+  readonly widgetId: number | undefined
+  /** The name of the frame in which the vendor draws it. */
+  readonly frameName: string | undefined
+  /** The name of the page's callback; `anonymous` for a function without one. */
+  readonly callback: string | undefined
+  readonly size: string | undefined
+  readonly theme: string | undefined
+  /** Whether the page has a field for its answer. */
+  readonly hasField: boolean
+  /** Whether there is a frame for its challenge, shown or not. */
+  readonly hasChallengeFrame: boolean
+  /** Whether what the vendor draws is inside the viewport. */
+  readonly inViewport: boolean
 }
 
 /** What a widget needs before it has an answer. */

@@ -19,6 +19,7 @@ import { pageClosed, pageGone } from './page-errors.js'
 import { PageLoadTracker } from './page-load-tracker.js'
 import { callWithTimeout, refreshWithTimeout } from './timeouts.js'
 import { familiesOf, isPlacedByDocument, MAX_SCANNED_FRAMES, scannedFrames, type VendorFrame } from './vendor-frames.js'
+import { keepDetails } from './widget-details.js'
 
 /** A widget that was left out because its data from the page was malformed. */
 export interface MalformedWidget extends MalformedReading {
@@ -419,6 +420,7 @@ export class Finder {
       dueUnseen,
       expired,
       blocked,
+      details,
     }: WidgetReading,
     seen = true,
   ): WidgetLocation {
@@ -434,6 +436,7 @@ export class Finder {
       expired,
       ...(blocked && { blocked }),
     }
+    keepDetails(found, details)
     const documentOrigin = documentOriginOf(frame)
     return { page, frame, id, challenge: found, pageLoad, loading, documentOrigin, documentSecret: secret }
   }

@@ -4,6 +4,9 @@ import { printableText, sitekey } from '../../bounds.js'
 import type { Shape, Widget } from '../../widget.js'
 import type { RecaptchaFacts } from './page/facts.js'
 
+/** What is only shown to callers: if it is invalid it alone is dropped. */
+const shown = printableText(200)
+
 const shape = z.object({
   kind: z.enum(['checkbox', 'invisible', 'score']),
   enterprise: z.boolean(),
@@ -22,6 +25,18 @@ const shape = z.object({
   answered: z.boolean(),
   executed: z.boolean(),
   challenged: z.boolean(),
+  widgetId: z
+    .string()
+    .regex(/^\d{1,9}$/)
+    .optional()
+    .catch(undefined),
+  frameName: shown,
+  callback: shown,
+  size: shown,
+  theme: shown,
+  hasField: z.boolean().catch(false),
+  hasChallengeFrame: z.boolean().catch(false),
+  inViewport: z.boolean().catch(false),
 } satisfies Shape<Omit<RecaptchaFacts, 'hinted'>>)
 
 type Raw = z.output<typeof shape>
@@ -51,6 +66,7 @@ export const recaptcha: Widget<Raw> = {
   tokenLifetimeMs: 120_000,
   read(raw) {
     const { kind, ambiguous, visible, answered, executed, challenged } = raw
+    const { widgetId, frameName, callback, size, theme, hasField, hasChallengeFrame, inViewport } = raw
     const asked = kind === 'checkbox' ? visible || challenged : executed
     return {
       challenge: {
@@ -65,6 +81,17 @@ export const recaptcha: Widget<Raw> = {
       answered,
       executed,
       due: !answered && asked,
+      details: {
+        challenged,
+        widgetId: widgetId === undefined ? undefined : Number(widgetId),
+        frameName,
+        callback,
+        size,
+        theme,
+        hasField,
+        hasChallengeFrame,
+        inViewport,
+      },
     }
   },
   isVendorFrame: (url) => FRAME_PATH.test(url.pathname),

@@ -16,4 +16,18 @@ export type RecaptchaFacts = {
   /** Whether its challenge is open. */
   readonly challenged: boolean
   readonly hinted: boolean
+  /** The vendor's number of it. */
+  readonly widgetId: string | undefined
+  /** The name of the frame in which the vendor draws it. */
+  readonly frameName: string | undefined
+  /** The name of the page's callback. */
+  readonly callback: string | undefined
+  readonly size: string | undefined
+  readonly theme: string | undefined
+  /** Whether the page has a field for its answer. */
+  readonly hasField: boolean
+  /** Whether there is a frame for its challenge, shown or not. */
+  readonly hasChallengeFrame: boolean
+  /** Whether what the vendor draws is inside the viewport. */
+  readonly inViewport: boolean
 }

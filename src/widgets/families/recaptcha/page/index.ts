@@ -14,6 +14,8 @@ import { scanFrame } from './scan.js'
 import { type Execute, nameOf, type PendingToken, type RecaptchaLog, readyKey, type ScoreToken } from './watch.js'
 import { isDrawn, isSeen, type RecaptchaScan, type RecaptchaWidget, setting, sitekeyOf } from './widget.js'
 
+const bounds = Element.prototype.getBoundingClientRect
+
 /** A bound on the calls that one solution ends. A page with more calls for one widget waits for none of them. */
 const MAX_WAITING = 100
 
@@ -63,6 +65,14 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
       executed: kind === 'score' ? pending() !== undefined : challenged || isExecuted(),
       challenged,
       hinted: !widget.element && !widget.params && widget.n === undefined && !widget.anchor?.element,
+      widgetId: widget.n === undefined ? undefined : `${widget.n}`,
+      frameName: widget.anchor?.name,
+      callback: callbackName(),
+      size: text(setting(context, widget, 'size')),
+      theme: text(setting(context, widget, 'theme')),
+      hasField: fieldsOf(context, scan, widget).size > 0,
+      hasChallengeFrame: challenges.size > 0,
+      inViewport: isInViewport(),
     },
     drawn: isDrawn(widget),
     same(other) {
@@ -109,6 +119,21 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
     },
   }
   return view
+
+  function callbackName(): string | undefined {
+    const callback = setting(context, widget, 'callback')
+    return typeof callback === 'function' ? (text(own(p, callback, 'name')) ?? 'anonymous') : trimmed(p, callback)
+  }
+
+  function isInViewport(): boolean {
+    const element = widget.anchor?.element ?? widget.element
+    try {
+      const { top, left, bottom, right } = p.apply(bounds, element as Element, [])
+      return top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth
+    } catch {
+      return false
+    }
+  }
 
   function callBack(token: string): NotifyResult {
     return invokeCallback(p, setting(context, widget, 'callback'), [token])

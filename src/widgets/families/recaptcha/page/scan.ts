@@ -136,14 +136,18 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
 
   /** Of a client's elements, the one into which it was rendered. */
   function elementOf(client: Client, anchor: Frame | undefined): Element | undefined {
+    const frame = anchor?.element
     let best: Element | undefined
+    let bestAround = false
     for (let index = 0; index < client.elements.size; index++) {
       const element = client.elements[index] as Element
       if (dom.attribute(element, 'data-sitekey') !== undefined) return element
-      const around = anchor?.element !== undefined && dom.contains(element, anchor.element)
-      // The innermost around the frame; without a frame, the first that is in the page.
-      if (around ? !best || !anchor?.element || dom.contains(best, element) : !best && dom.isInDocument(element))
+      const around = frame !== undefined && dom.contains(element, frame)
+      // The innermost around the frame; without one, the first that is in the page.
+      if (around ? !bestAround || dom.contains(best as Element, element) : !best && dom.isInDocument(element)) {
         best = element
+        bestAround = around
+      }
     }
     // None of them is in the page any more: nor is the widget.
     return best ?? (anchor ? undefined : client.elements[0])
