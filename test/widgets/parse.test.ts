@@ -126,9 +126,19 @@ describe('reads what a page reports of its widgets:', () => {
           expired: false,
           blocked: false,
           hinted: false,
+          details: { challenged: false, hasField: false, hasChallengeFrame: false, inViewport: false },
         },
       ],
     })
+  })
+
+  test('drops what is only shown of a reCAPTCHA, where it is invalid, and keeps the widget', () => {
+    const shown = { widgetId: '100000', callback: 'onSolved', size: 'compact', frameName: 'a-1', hasField: true }
+    expect(only({ ...raw, ...shown })?.details).toMatchObject({ ...shown, widgetId: 100_000 })
+    const invalid = { widgetId: '-1', callback: 'x'.repeat(300), size: 'a\nb', frameName: 7, hasField: 'yes' }
+    const { sitekey, details } = { ...only({ ...raw, ...invalid })?.challenge, ...only({ ...raw, ...invalid }) }
+    expect(sitekey).toBe('6Lc-key')
+    expect(details).toEqual({ challenged: false, hasField: false, hasChallengeFrame: false, inViewport: false })
   })
 
   test.each([

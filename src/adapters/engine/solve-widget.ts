@@ -17,6 +17,7 @@ import { runProofOfWork } from './proof-of-work.js'
 import type { Outcome, SkipReason } from './result.js'
 import { sleep } from './timeouts.js'
 import type { SolveTools } from './tools.js'
+import { keepNotified } from './widget-details.js'
 
 const DEFAULT_GRACE_MS = 3_000
 /** Longer than the vendors' usual solutions. A longer one gets a pad of its own. */
@@ -165,7 +166,9 @@ async function inject(
   // The solution is in the page now, and its callback has been called by the time that this call replies. The callback
   // may submit the form and so end the document, or take long: neither is a failure.
   const notified = await tools.frames.evaluate(page, frame, notifyPageCall(id))
-  return notified.ok ? notToldReason(parseNotified(notified.value)) : undefined
+  const told = notified.ok ? parseNotified(notified.value) : undefined
+  keepNotified(solution, told)
+  return notToldReason(told)
 }
 
 /** Lets a held `execute` of the page continue without a solution. */

@@ -1,3 +1,5 @@
+import type { Solution } from '../../guard/types.js'
+import type { NotifyResult } from '../../widgets/page-kit/protocol.js'
 import type { FoundChallenge, WidgetDetails } from '../../widgets/widget.js'
 
 const known = new WeakMap<FoundChallenge, WidgetDetails>()
@@ -10,4 +12,16 @@ export function keepDetails(found: FoundChallenge, details: WidgetDetails | unde
 /** What the page has of a widget besides, as the scan that found it saw it; undefined for families without details. */
 export function detailsOf(found: FoundChallenge): WidgetDetails | undefined {
   return known.get(found)
+}
+
+const notified = new WeakMap<Solution, NotifyResult>()
+
+/** Keeps how the page's code was told of a solution; undefined where the page ended before it replied. */
+export function keepNotified(solution: Solution, result: NotifyResult | undefined): void {
+  if (result) notified.set(solution, result)
+}
+
+/** Whether a callback of the page was called for a solution, or a call that waited for it was answered. */
+export function wasCalledBack(solution: Solution): boolean {
+  return (notified.get(solution) ?? 'told') === 'told'
 }

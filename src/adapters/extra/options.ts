@@ -18,8 +18,26 @@ import type {
 export type ExtraPlugin = {
   /** Read by puppeteer-extra: true for every plugin. */
   _isPuppeteerExtraPlugin: boolean
-  /** `solveguard`. */
+  /** `recaptcha`, as that of puppeteer-extra-plugin-recaptcha: plugins that depend on it get this one. */
   name: string
+  /** The options that are read by each call, and may be changed. They have neither the guard nor a key. */
+  opts: ExtraDefaults
+  /** Adds the methods to a page; one that was opened before the plugin was used, for example. */
+  onPageCreated(page: object): void
+}
+
+/** The options that puppeteer-extra-plugin-recaptcha has too, with their defaults filled in. */
+export interface ExtraDefaults {
+  /** See `ExtraOptions`. */
+  visualFeedback: boolean
+  /** See `ExtraOptions`. */
+  throwOnError: boolean
+  /** See `ExtraOptions`. */
+  solveInViewportOnly: boolean
+  /** See `ExtraOptions`. */
+  solveScoreBased: boolean
+  /** See `ExtraOptions`. */
+  solveInactiveChallenges: boolean
 }
 
 /** The option `provider` of puppeteer-extra-plugin-recaptcha, which the guard replaces. */
@@ -64,12 +82,14 @@ export interface ExtraOptions<C, P> {
    */
   solveInactiveChallenges?: boolean | undefined
   /**
-   * Accepted and ignored: pages are never changed visibly.
+   * Whether `get…`, `enter…` and `solveRecaptchas` outline widgets: violet while one is being solved, then green, or red
+   * if it was denied or failed, for two seconds. Nothing of it stays in the page.
    * @default false
    */
   visualFeedback?: boolean | undefined
   /**
-   * Not supported; `true` is refused with `CONFIG_INVALID`.
+   * Whether `solveRecaptchas` leaves checkboxes of reCAPTCHA alone that are not inside the viewport. One that no person
+   * could see, scrolling, is left alone in any case.
    * @default false
    */
   solveInViewportOnly?: boolean | undefined
@@ -108,19 +128,25 @@ export interface CaptchaMethods {
    */
   findRecaptchas(): Promise<FindRecaptchasResult>
   /**
-   * Buys solutions for widgets from `findRecaptchas`.
+   * Buys solutions for widgets from `findRecaptchas`. One that was bought and not entered is returned again, while it is
+   * valid.
    *
-   * @throws SolveguardError only with `throwOnError`: `CONFIG_INVALID` (a provider), `WIDGET_GONE` (an unknown id)
-   * @throws Error only with `throwOnError`: the first error of a solve, as `CODE: message`
+   * @param captchas as `findRecaptchas` returned them for this page; one of another page, or with another sitekey, is
+   *   refused before anything is bought
+   * @param provider refused with `CONFIG_INVALID`: the guard has its service
+   * @throws SolveguardError only with `throwOnError`: the first error; `CONFIG_INVALID` (a provider), `WIDGET_GONE` (an
+   *   unknown id), `CHALLENGE_INVALID` (a changed captcha), and those of `guard.solve`
    * @example
    * const { solutions, error } = await page.getRecaptchaSolutions(captchas)
    */
-  getRecaptchaSolutions(captchas: readonly CaptchaInfo[]): Promise<GetSolutionsResult>
+  getRecaptchaSolutions(captchas: readonly CaptchaInfo[], provider?: ExtraProvider): Promise<GetSolutionsResult>
   /**
    * Injects solutions, bought here or elsewhere.
    *
-   * @throws SolveguardError only with `throwOnError`: `WIDGET_GONE` (an unknown id)
-   * @throws Error only with `throwOnError`: the first error of a widget, as `CODE: message`
+   * @param solutions as `getRecaptchaSolutions` returned them, or copies of them; or `{ id, text }` with a token from
+   *   elsewhere
+   * @throws SolveguardError only with `throwOnError`: the first error; `WIDGET_GONE` (an unknown id), `CHALLENGE_INVALID`
+   *   (no token), `PAGE_GONE`, `PAGE_UNRESPONSIVE`
    * @example
    * const { solved, error } = await page.enterRecaptchaSolutions(solutions)
    */
@@ -128,8 +154,7 @@ export interface CaptchaMethods {
   /**
    * Finds, buys and injects.
    *
-   * @throws SolveguardError only with `throwOnError`: as `solveCaptchas`
-   * @throws Error only with `throwOnError`: the first error of a solve, as `CODE: message`
+   * @throws SolveguardError only with `throwOnError`: the first error; those of `solveCaptchas` and `guard.solve`
    * @example
    * const { solved, error } = await page.solveRecaptchas()
    */

@@ -3,7 +3,8 @@ import type { CaptchaMethods, ExtraOptions, ExtraPlugin } from './options.js'
 import plugin, { type PluginOptions as PuppeteerOptions } from './puppeteer.js'
 
 export type * from '../engine/public-types.js'
-export type { CaptchaMethods, ExtraOptions, ExtraPlugin, ExtraProvider } from './options.js'
+export type { CaptchaMethods, ExtraDefaults, ExtraOptions, ExtraPlugin, ExtraProvider } from './options.js'
+export type * from './recaptcha-plugin-types.js'
 
 /** The plugin's options: those for puppeteer-extra, with Playwright's contexts and pages. */
 export interface PluginOptions extends ExtraOptions<BrowserContext, Page> {}

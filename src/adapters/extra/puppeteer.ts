@@ -1,31 +1,29 @@
-import type { Browser as PlaywrightBrowser, BrowserContext as PlaywrightContext } from 'playwright-core'
+import type {
+  Browser as PlaywrightBrowser,
+  BrowserContext as PlaywrightContext,
+  Page as PlaywrightPage,
+} from 'playwright-core'
 import type { Browser, BrowserContext, Frame, Page, Target } from 'puppeteer-core'
 import { printable, SolveguardError } from '../../base/errors.js'
 import type { Grant } from '../../guard/types.js'
 import { guardContext as guardPlaywright } from '../playwright/index.js'
 import { guardContext } from '../puppeteer/index.js'
-import type { CaptchaMethods, ExtraOptions, ExtraPlugin } from './options.js'
-import { prepaidGrant } from './prepaid-grant.js'
 import {
-  type GuardedContext,
-  type MethodOptions,
-  type PageMemory,
-  providerUnsupported,
-  RecaptchaMethods,
-} from './recaptcha-plugin.js'
+  type DataFromPlugins,
+  optionsThatThrow,
+  otherPluginError,
+  overriddenMethod,
+  PLUGIN_NAME,
+  pluginsOf,
+} from './both-plugins.js'
+import { BoughtSolutions } from './bought-solutions.js'
+import type { CaptchaMethods, ExtraDefaults, ExtraOptions, ExtraPlugin } from './options.js'
+import { prepaidGrant } from './prepaid-grant.js'
+import { type GuardedContext, type PageMemory, providerUnsupported, RecaptchaMethods } from './recaptcha-plugin.js'
 
 export type * from '../engine/public-types.js'
-export type { CaptchaMethods, ExtraOptions, ExtraPlugin, ExtraProvider } from './options.js'
-export type {
-  CaptchaInfo,
-  CaptchaSolution,
-  CaptchaSolved,
-  EnterRecaptchaSolutionsResult,
-  FilteredCaptcha,
-  FindRecaptchasResult,
-  GetSolutionsResult,
-  SolveRecaptchasResult,
-} from './recaptcha-plugin-types.js'
+export type { CaptchaMethods, ExtraDefaults, ExtraOptions, ExtraPlugin, ExtraProvider } from './options.js'
+export type * from './recaptcha-plugin-types.js'
 
 /** The plugin's options, with Puppeteer's contexts and pages. */
 export interface PluginOptions extends ExtraOptions<BrowserContext, Page> {}
@@ -66,7 +64,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set([
 ] satisfies (keyof PluginOptions)[])
 
 function checkPluginOptions(options: PluginOptions | undefined): void {
-  const { guard, provider, solveInViewportOnly } = options ?? ({} as Partial<PluginOptions>)
+  const { guard, provider } = options ?? ({} as Partial<PluginOptions>)
   if (typeof provider?.token === 'string' && provider.token !== '') {
     process.emitWarning(
       'A key in `provider.token` is a key in your code, and it is not used: remove it, and replace it at the service ' +
@@ -93,29 +91,35 @@ function checkPluginOptions(options: PluginOptions | undefined): void {
     )
   }
   if (provider?.fn !== undefined) throw providerUnsupported()
-  if (solveInViewportOnly) {
-    throw new SolveguardError(
-      'CONFIG_INVALID',
-      'solveInViewportOnly is not supported. Leave it out: a widget that a person would not see is never solved, ' +
-        'whether it is in the viewport or not.',
-    )
-  }
 }
 
-class Plugin {
-  readonly name = 'solveguard'
+class Plugin implements ExtraPlugin {
+  readonly name = PLUGIN_NAME
   readonly _isPuppeteerExtraPlugin = true
-  readonly requirements = new Set<never>()
+  /** Read by playwright-extra, which then adds `getDataFromPlugins`. */
+  readonly requirements: ReadonlySet<string> = new Set(['dataFromPlugins'])
   readonly dependencies = new Set<never>()
   readonly data: never[] = []
+  readonly opts: ExtraDefaults
+  getDataFromPlugins?: DataFromPlugins
   readonly #options: PluginOptions
   readonly #guard: Promise<Grant>
   /** Read by playwright-extra: events then have Playwright's own objects, not ones that imitate Puppeteer's. */
   readonly noPuppeteerShim = true
+  /** puppeteer-extra's own list, which later calls of `use` extend. */
+  #plugins: readonly unknown[] | undefined
   readonly #contexts = new WeakMap<AnyContext, Promise<GuardedContext>>()
   readonly #pages = new WeakSet<Page>()
 
   constructor(options: PluginOptions) {
+    const { visualFeedback, throwOnError, solveInViewportOnly, solveScoreBased, solveInactiveChallenges } = options
+    this.opts = {
+      visualFeedback: visualFeedback ?? false,
+      throwOnError: throwOnError ?? false,
+      solveInViewportOnly: solveInViewportOnly ?? false,
+      solveScoreBased: solveScoreBased ?? false,
+      solveInactiveChallenges: solveInactiveChallenges ?? false,
+    }
     this.#options = options
     this.#guard = Promise.resolve(options.guard)
     // A rejection is reported by the launch, which waits for it.
@@ -125,8 +129,14 @@ class Plugin {
   /** Called by puppeteer-extra's `use`. */
   _register(): void {}
 
-  /** Called by puppeteer-extra: this plugin needs no other ones. */
-  _getMissingDependencies(): Set<never> {
+  /**
+   * Called by puppeteer-extra before it launches or connects, with its list of plugins: this one needs no other ones.
+   *
+   * @throws SolveguardError `CONFIG_INVALID` if another one has the same methods
+   */
+  _getMissingDependencies(plugins: readonly unknown[]): Set<never> {
+    this.#plugins = plugins
+    this.#checkPlugins(plugins)
     return new Set()
   }
 
@@ -137,13 +147,13 @@ class Plugin {
     for (const page of await browser.pages()) this.#addMethods(page)
   }
 
-  /** A launch waits for the guard, and fails if it rejects. playwright-extra only logs the error and continues. */
-  async beforeLaunch(): Promise<void> {
-    await this.#guard
+  /** A launch waits for the guard, and fails if it rejects, or if another plugin has the same methods. */
+  beforeLaunch(options: object): Promise<object | undefined> {
+    return this.#beforeStart(options)
   }
 
-  async beforeConnect(): Promise<void> {
-    await this.#guard
+  beforeConnect(options: object): Promise<object | undefined> {
+    return this.#beforeStart(options)
   }
 
   /** Called by playwright-extra with each browser: one that was connected to has contexts already. */
@@ -159,6 +169,29 @@ class Plugin {
     const addTo = (page: unknown) => this.#addMethods(page as Page, guarded)
     context.on('page', addTo)
     for (const page of context.pages()) addTo(page)
+  }
+
+  /** Called by playwright-extra with each page, and by scripts with pages that were open before. */
+  onPageCreated(page: object): void {
+    if ('context' in page) this.onContextCreated((page as PlaywrightPage).context())
+    else this.#addMethods(page as Page)
+  }
+
+  async #beforeStart(options: object): Promise<object | undefined> {
+    try {
+      // A dependency of another plugin was added after the list was checked.
+      this.#checkPlugins(this.#plugins ?? pluginsOf(this, this.getDataFromPlugins))
+      await this.#guard
+      return undefined
+    } catch (error) {
+      if (this.#plugins) throw error
+      return optionsThatThrow(options, error)
+    }
+  }
+
+  #checkPlugins(plugins: readonly unknown[]): void {
+    const error = otherPluginError(this, plugins)
+    if (error) throw error
   }
 
   async #onTarget(target: Target): Promise<void> {
@@ -195,11 +228,10 @@ class Plugin {
   #addMethods(page: Page, guarded = this.#guarded(page.browserContext())): void {
     if (this.#pages.has(page)) return
     this.#pages.add(page)
-    const memory: PageMemory = { known: new Map(), bought: new Map() }
-    const { throwOnError = false, solveScoreBased = false, solveInactiveChallenges = false } = this.#options
-    const options = { throwOnError, include: { score: solveScoreBased, inactive: solveInactiveChallenges } }
-    const addToFrame = (frame: Frame) => addMethods(frame, guarded, page, frame, options, memory)
-    addMethods(page, guarded, page, undefined, options, memory)
+    const memory: PageMemory = { known: new Map(), bought: new BoughtSolutions() }
+    const addToFrame = (frame: Frame) =>
+      addMethods(frame, new RecaptchaMethods(guarded, page, frame, this.opts, memory))
+    addMethods(page, new RecaptchaMethods(guarded, page, undefined, this.opts, memory))
     for (const frame of page.frames()) addToFrame(frame)
     page.on('frameattached', addToFrame)
   }
@@ -211,22 +243,24 @@ function isPlaywrightContext(context: AnyContext): context is PlaywrightContext 
   return 'addInitScript' in context
 }
 
-function addMethods(
-  target: Page | Frame,
-  guarded: Promise<GuardedContext>,
-  page: Page,
-  frame: Frame | undefined,
-  options: MethodOptions,
-  memory: PageMemory,
-): void {
-  const methods = new RecaptchaMethods(guarded, page, frame, options, memory)
+/** Adds the methods to a page or a frame. What another plugin assigns to them is refused. */
+function addMethods(target: Page | Frame, methods: RecaptchaMethods): void {
   const added: CaptchaMethods = {
     findCaptchas: () => methods.findCaptchas(),
     solveCaptchas: (solveOptions) => methods.solveCaptchas(solveOptions),
     findRecaptchas: () => methods.findRecaptchas(),
-    getRecaptchaSolutions: (captchas, provider?: unknown) => methods.getRecaptchaSolutions(captchas, provider),
+    getRecaptchaSolutions: (captchas, provider) => methods.getRecaptchaSolutions(captchas, provider),
     enterRecaptchaSolutions: (solutions) => methods.enterRecaptchaSolutions(solutions),
     solveRecaptchas: () => methods.solveRecaptchas(),
   }
-  Object.assign(target, added)
+  for (const [name, method] of Object.entries(added)) {
+    Object.defineProperty(target, name, {
+      configurable: true,
+      enumerable: true,
+      get: () => method,
+      set() {
+        throw overriddenMethod(name)
+      },
+    })
+  }
 }

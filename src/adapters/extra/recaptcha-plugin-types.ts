@@ -1,182 +1,143 @@
 import type { Family } from '../../base/challenge.js'
-import type { SolveguardError } from '../../base/errors.js'
-import type { Solution } from '../../guard/types.js'
-import type { FoundChallenge } from '../../widgets/widget.js'
 
-// The result shapes of puppeteer-extra-plugin-recaptcha: scripts that were written for it read these fields.
+// The result shapes of puppeteer-extra-plugin-recaptcha, under its own names: scripts that were written for it read
+// these fields. As there, a key is absent where there is nothing to say.
 // https://github.com/berstend/puppeteer-extra/tree/master/packages/puppeteer-extra-plugin-recaptcha
+
+/** The vendor of a widget: any family that solveguard knows. */
+export type CaptchaVendor = Family
+
+/** What a widget shows: a checkbox, nothing until it is executed, or nothing at all. */
+export type CaptchaType = 'checkbox' | 'invisible' | 'score'
+
+/**
+ * `CODE: message`: always a string. Scripts that were written for that plugin also read it as an `Error`, which
+ * compiles here, and is undefined as it mostly was there. With `throwOnError`, a `SolveguardError` is thrown instead.
+ */
+export type RecaptchaError = string & Partial<Error>
 
 /** A widget. */
 export interface CaptchaInfo {
   /** The family, such as `recaptcha`. */
-  _vendor: Family
+  _vendor: CaptchaVendor
   /** Identifies the widget for as long as its document exists. */
   id: string
   /** Its sitekey. */
   sitekey: string
-  /** The value of `data-s`, if it has one. */
-  s?: string | undefined
-  /** The page's action, if it has one. */
-  action?: string | undefined
+  /** The URL of its frame, or of the page, without its fragment. */
+  url: string
+  /** What it shows. */
+  _type: CaptchaType
   /** Whether it is reCAPTCHA Enterprise. */
   isEnterprise: boolean
-  /** Whether a person would see it. */
+  /** Whether what the vendor draws is inside the viewport; for families other than reCAPTCHA, whether it can be seen. */
   isInViewport: boolean
   /** Whether it has no checkbox. */
   isInvisible: boolean
-  /** Whether the page has executed it. */
-  hasActiveChallengePopup: boolean
-  /** What it shows: a checkbox, nothing until it is executed, or nothing at all. */
-  _type: 'checkbox' | 'invisible' | 'score'
-  /** Always true: every widget is solved where the page reads its answer. */
-  hasResponseElement: boolean
-  /** The URL of its frame, or of the page. */
-  url: string
+  /** reCAPTCHA: the vendor's number of it; from 100,000 for score keys and isolated ones. */
+  widgetId?: number
+  /** reCAPTCHA: the value of `data-s`, or null. */
+  s?: string | null
+  /** The page's action, if it has one. */
+  action?: string
+  /** reCAPTCHA: the name of the page's callback, if it has one; `anonymous` for a function without a name. */
+  callback?: string
+  /** reCAPTCHA and hCaptcha: how it is drawn, as far as the page has set that. */
+  display?: {
+    /** `normal`, `compact` or `invisible`. */
+    size?: string
+    /** `light` or `dark`. */
+    theme?: string
+  }
+  /** reCAPTCHA: whether the page has a field for its answer. */
+  hasResponseElement?: boolean
+  /** Without a checkbox: whether its challenge is open. */
+  hasActiveChallengePopup?: boolean
+  /** reCAPTCHA without a checkbox: whether it has a frame for a challenge, shown or not. */
+  hasChallengeFrame?: boolean
 }
 
-/** A widget that the options leave alone, and the option with which it would be solved. */
+/** A widget that is left alone, and why. */
 export interface FilteredCaptcha extends CaptchaInfo {
   /** Always true. */
   filtered: true
-  /** The option with which it would be solved. */
-  filteredReason: 'solveScoreBased' | 'solveInactiveChallenges'
+  /**
+   * The option that decides it. `solveInViewportOnly` also for a checkbox that no person can see, whatever the option
+   * is: such a one is never solved.
+   */
+  filteredReason: 'solveInViewportOnly' | 'solveScoreBased' | 'solveInactiveChallenges'
 }
 
 /** A solve and its solution. `text`, the token, is not enumerable: it is not printed and not serialized. */
 export interface CaptchaSolution {
   /** The family, such as `recaptcha`. */
-  _vendor: Family
+  _vendor: CaptchaVendor
   /** The id of the widget. */
-  id: string
+  id?: string | undefined
   /** `solveguard`. */
   provider?: string | undefined
   /** The service's id of the task. */
   providerCaptchaId?: string | undefined
-  /** The token. Not enumerable. */
+  /** The token. Not enumerable: a copy of a solution lacks it, and is entered by its ids all the same. */
   text?: string | undefined
   /** When the solve started. */
   requestAt?: Date | undefined
   /** When the solution was there. */
   responseAt?: Date | undefined
-  /** Seconds. */
+  /** Seconds between the two. */
   duration?: number | undefined
-  /** `CODE: message`, if there is no solution. */
-  error?: string | undefined
+  /** Why there is no solution; absent where there is one, and for a widget that holds an answer already. */
+  error?: RecaptchaError | undefined
   /** Whether there is a solution. */
-  hasSolution: boolean
+  hasSolution?: boolean | undefined
 }
 
-/** A widget that was answered. */
+/** A widget into which a solution was entered, or was to be. */
 export interface CaptchaSolved {
   /** The family, such as `recaptcha`. */
-  _vendor: Family
+  _vendor: CaptchaVendor
   /** The id of the widget. */
-  id: string
-  /** Whether the answer is where the page reads it. */
-  responseElement: boolean
-  /** Whether the page was notified. */
-  responseCallback: boolean
-  /** When the answer was injected. */
+  id?: string | undefined
+  /** reCAPTCHA: whether the answer is in a form field. */
+  responseElement?: boolean | undefined
+  /** Whether a callback of the page was called, or a call of it that waited has the answer. */
+  responseCallback?: boolean | undefined
+  /** When the answer was entered. */
   solvedAt?: Date | undefined
-  /** `CODE: message`, if it was not injected. */
-  error?: string | undefined
+  /** Why it was not entered. */
+  error?: RecaptchaError | undefined
   /** Whether the widget has its answer. */
-  isSolved: boolean
+  isSolved?: boolean | undefined
 }
 
 /** The result of `findRecaptchas`. */
 export interface FindRecaptchasResult {
   /** The widgets to solve. */
   captchas: CaptchaInfo[]
-  /** The widgets that the options leave alone. */
+  /** The widgets that are left alone. */
   filtered: FilteredCaptcha[]
-  /** `CODE: message`, or null. */
-  error: string | null
+  /** Why there is no result, or null. */
+  error: RecaptchaError | null
 }
 
 /** The result of `getRecaptchaSolutions`. */
 export interface GetSolutionsResult {
-  /** One for each widget. */
+  /** One for each widget that was passed, in that order. */
   solutions: CaptchaSolution[]
   /** The first error, or null. */
-  error: string | null
+  error: RecaptchaError | null
 }
 
 /** The result of `enterRecaptchaSolutions`. */
 export interface EnterRecaptchaSolutionsResult {
-  /** One for each solution. */
+  /** One for each solution, in that order. */
   solved: CaptchaSolved[]
   /** The first error, or null. */
-  error: string | null
+  error: RecaptchaError | null
 }
 
-/** The result of `solveRecaptchas`. */
+/**
+ * The result of `solveRecaptchas`. `solutions[i]` belongs to `captchas[i]`; `solved` has those into which a solution was
+ * entered.
+ */
 export type SolveRecaptchasResult = FindRecaptchasResult & GetSolutionsResult & EnterRecaptchaSolutionsResult
-
-/** Which widgets are solved although a person does not have to deal with them now. */
-export interface IncludedWidgets {
-  /** Those that only return a score. */
-  readonly score: boolean
-  /** Invisible ones that the page has not executed. */
-  readonly inactive: boolean
-}
-
-/** A widget in that plugin's shape; if the options leave it alone, with the reason. */
-export function toCaptchaInfo(found: FoundChallenge, wanted: IncludedWidgets): CaptchaInfo | FilteredCaptcha {
-  const { variant } = found
-  const type = /v3|score/.test(variant) ? 'score' : variant.includes('invisible') ? 'invisible' : 'checkbox'
-  const info: CaptchaInfo = {
-    _vendor: found.family,
-    id: found.id,
-    sitekey: found.sitekey,
-    s: found.dataS,
-    action: found.action,
-    isEnterprise: variant.startsWith('enterprise'),
-    isInViewport: found.visible,
-    isInvisible: type !== 'checkbox',
-    hasActiveChallengePopup: found.executed,
-    _type: type,
-    hasResponseElement: true,
-    url: found.frameUrl ?? found.pageUrl,
-  }
-  if (type === 'score' && !wanted.score) return { ...info, filtered: true, filteredReason: 'solveScoreBased' }
-  if (type === 'invisible' && !found.executed && !wanted.inactive) {
-    return { ...info, filtered: true, filteredReason: 'solveInactiveChallenges' }
-  }
-  return info
-}
-
-/** A solution in that plugin's shape. */
-export function toCaptchaSolution(
-  { id, family }: FoundChallenge,
-  { token, taskId }: Solution,
-  requestAt: Date,
-  responseAt: Date,
-): CaptchaSolution {
-  const duration = (responseAt.getTime() - requestAt.getTime()) / 1000
-  const solution = {
-    _vendor: family,
-    id,
-    provider: 'solveguard',
-    providerCaptchaId: taskId,
-    requestAt,
-    responseAt,
-    duration,
-  }
-  return Object.defineProperty({ ...solution, hasSolution: true }, 'text', { value: token })
-}
-
-/** A solve without a solution. */
-export function toFailedSolution({ id, family }: FoundChallenge, error: SolveguardError): CaptchaSolution {
-  return { _vendor: family, id, hasSolution: false, error: `${error.code}: ${error.message}` }
-}
-
-/** A widget that has its answer now. */
-export function toSolved(id: string, _vendor: Family, solvedAt: Date, told: boolean): CaptchaSolved {
-  return { _vendor, id, responseElement: true, responseCallback: told, solvedAt, isSolved: true }
-}
-
-/** A widget that could not be answered. */
-export function toNotSolved(id: string, _vendor: Family, error: string): CaptchaSolved {
-  return { _vendor, id, responseElement: false, responseCallback: false, error, isSolved: false }
-}

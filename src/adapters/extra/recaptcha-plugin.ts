@@ -1,47 +1,65 @@
 import type { Frame, Page } from 'puppeteer-core'
 import { type DeniedError, SolveguardError } from '../../base/errors.js'
 import type { Grant, Solution } from '../../guard/types.js'
-import { ZERO } from '../../policy/money.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
 import type { Captcha } from '../engine/captcha.js'
 import type { Found } from '../engine/finder.js'
 import { boundedUrl, isBlankUrl } from '../engine/frame-url.js'
+import { pageGone } from '../engine/page-errors.js'
 import { type SolveResult, unnamedPage } from '../engine/result.js'
 import type { SolvePageOptions } from '../engine/solve-page.js'
+import { type BoughtSolutions, externalSolution } from './bought-solutions.js'
+import type { ExtraDefaults } from './options.js'
+import { stateError, toSolveguardError, waitForVendorScript } from './page-state.js'
 import type { PrepaidGrant } from './prepaid-grant.js'
+import type {
+  CaptchaInfo,
+  CaptchaSolution,
+  CaptchaSolved,
+  EnterRecaptchaSolutionsResult,
+  FilteredCaptcha,
+  FindRecaptchasResult,
+  GetSolutionsResult,
+  SolveRecaptchasResult,
+} from './recaptcha-plugin-types.js'
 import {
-  type CaptchaInfo,
-  type CaptchaSolution,
-  type CaptchaSolved,
-  type EnterRecaptchaSolutionsResult,
-  type FilteredCaptcha,
-  type FindRecaptchasResult,
-  type GetSolutionsResult,
   type IncludedWidgets,
-  type SolveRecaptchasResult,
+  sentence,
   toCaptchaInfo,
   toCaptchaSolution,
   toFailedSolution,
+  toNoSolution,
   toNotSolved,
   toSolved,
-} from './recaptcha-plugin-types.js'
-
-/** The plugin's options, as the drop-in methods need them. */
-export interface MethodOptions {
-  readonly include: IncludedWidgets
-  readonly throwOnError: boolean
-}
+} from './to-recaptcha.js'
+import { type Feedback, showFeedback } from './visual-feedback.js'
 
 /** A guarded context, as the methods need it. */
 export interface GuardedContext extends PrepaidGrant {
   readonly captcha: Captcha<Page>
 }
 
-const RENDER_TIMEOUT_MS = 10_000
-const POLL_MS = 50
-const EXTERNAL_TTL_MS = 120_000
-const SCRIPT = 'script[src*="/recaptcha/api.js"], script[src*="/recaptcha/enterprise.js"]'
-const READY = 'Object.keys((window.___grecaptcha_cfg || {}).clients || {}).length > 0'
+/** A widget, and the load of the page in which it was found. */
+interface KnownWidget {
+  readonly found: FoundChallenge
+  readonly pageLoad: object
+}
+
+/** What the methods of a page and of its frames share. */
+export interface PageMemory {
+  /** What the last scan of the page found, by id. */
+  readonly known: Map<string, KnownWidget>
+  readonly bought: BoughtSolutions
+}
+
+/** What became of one widget of a call, and what it returns for it. */
+interface Part<T> {
+  readonly item: T
+  readonly failure?: SolveguardError | undefined
+}
+
+/** The fields that a solve depends on: a caller's list has to have them as they were found. */
+const CHECKED = ['_vendor', 'sitekey', 'url', 's', 'action', 'isEnterprise'] as const satisfies (keyof CaptchaInfo)[]
 
 /** The methods of one page, or of one frame of it, in that plugin's words. */
 export class RecaptchaMethods {
@@ -49,133 +67,144 @@ export class RecaptchaMethods {
   readonly #page: Page
   /** The frame of which it lists widgets; undefined: the whole page. */
   readonly #frame: Frame | undefined
-  readonly #options: MethodOptions
-  /** What the last scan of the page found, by id. */
-  readonly #known: PageMemory['known']
-  /** What was bought and not injected yet, by its token. */
-  readonly #bought: Map<string, Solution>
+  /** Read by each call: scripts may change the plugin's `opts` later. */
+  readonly #options: Readonly<ExtraDefaults>
+  readonly #memory: PageMemory
 
   constructor(
     guarded: Promise<GuardedContext>,
     page: Page,
     frame: Frame | undefined,
-    options: MethodOptions,
+    options: Readonly<ExtraDefaults>,
     memory: PageMemory,
   ) {
     this.#guarded = guarded
     this.#page = page
     this.#frame = frame
     this.#options = options
-    this.#known = memory.known
-    this.#bought = memory.bought
+    this.#memory = memory
   }
 
-  async findCaptchas(): Promise<readonly FoundChallenge[]> {
+  findCaptchas(): Promise<readonly FoundChallenge[]> {
+    return this.#ownErrors(() => this.#find())
+  }
+
+  solveCaptchas(options: SolvePageOptions = {}): Promise<SolveResult> {
+    return this.#ownErrors(async () => {
+      const { captcha, grant } = await this.#guarded
+      this.#checkState()
+      const { which = 'due', throwOnDenied } = options
+      if (!this.#frame || which !== 'due' || this.#isUnnamed(grant, this.#page.mainFrame())) {
+        return captcha.solve(this.#page, options)
+      }
+      if (!isBlankUrl(this.#frame.url()) && this.#isUnnamed(grant, this.#frame)) {
+        const error = this.#deny(grant)
+        if (error && throwOnDenied) throw error
+        const nothing = await captcha.solve(this.#page, { ...options, which: [] })
+        return { ...nothing, denied: error ? [{ error }] : [] }
+      }
+      return captcha.solve(this.#page, { ...options, which: (await this.#find()).filter(({ due }) => due) })
+    })
+  }
+
+  findRecaptchas(): Promise<FindRecaptchasResult> {
+    return this.#result(
+      async () => ({ result: await this.#scan(), parts: [] }),
+      () => ({ captchas: [], filtered: [] }),
+    )
+  }
+
+  getRecaptchaSolutions(captchas: readonly CaptchaInfo[], provider?: unknown): Promise<GetSolutionsResult> {
+    return this.#result(
+      async () => {
+        if (provider !== undefined) throw providerUnsupported()
+        const { grant } = await this.#guarded
+        this.#checkState()
+        const denial = this.#deny(grant)
+        if (denial) throw denial
+        await this.#findAll()
+        const refusals = captchas.map((one) => this.#refusal(one))
+        const refused = refusals.find((one) => one !== undefined)
+        // Nothing is bought for a call whose results would be lost by a throw.
+        if (this.#options.throwOnError && refused) throw refused
+        const parts = await allEnded(
+          captchas.map((one, index) => {
+            const failure = refusals[index]
+            return failure ? { item: toFailedSolution(one, failure, new Date()), failure } : this.#buy(grant, one)
+          }),
+        )
+        return { result: { solutions: parts.map(({ item }) => item) }, parts }
+      },
+      () => ({ solutions: [] }),
+    )
+  }
+
+  enterRecaptchaSolutions(solutions: readonly CaptchaSolution[]): Promise<EnterRecaptchaSolutionsResult> {
+    return this.#result(
+      async () => {
+        await this.#guarded
+        this.#checkState()
+        await this.#findAll()
+        // What has no solution, and says so, has nothing to be entered.
+        const given = solutions.filter(({ hasSolution, text }) => hasSolution !== false || text)
+        const parts = await allEnded(given.map((one) => this.#enter(one)))
+        return { result: { solved: parts.map(({ item }) => item) }, parts }
+      },
+      () => ({ solved: [] }),
+    )
+  }
+
+  solveRecaptchas(): Promise<SolveRecaptchasResult> {
+    return this.#result(
+      async () => {
+        const { grant } = await this.#guarded
+        this.#checkState()
+        const denial = this.#deny(grant)
+        if (denial) throw denial
+        const { captchas, filtered } = await this.#scan()
+        const parts = await allEnded(captchas.map((one) => this.#solve(grant, one)))
+        const solutions = parts.map(({ item }) => item.solution)
+        const solved = parts.flatMap(({ item }) => item.solved ?? [])
+        return { result: { captchas, filtered, solutions, solved }, parts }
+      },
+      () => ({ captchas: [], filtered: [], solutions: [], solved: [] }),
+    )
+  }
+
+  async #find(): Promise<readonly FoundChallenge[]> {
     return (await this.#findAll()).filter((one) => this.#isHere(one))
   }
 
   async #findAll(): Promise<Found> {
     const { captcha } = await this.#guarded
+    this.#checkState()
     const all = await captcha.find(this.#page)
-    this.#known.clear()
-    for (const one of all) this.#known.set(one.id, { found: one, pageLoad: all.pageLoad })
+    this.#checkState()
+    const { known } = this.#memory
+    known.clear()
+    for (const one of all) known.set(one.id, { found: one, pageLoad: all.pageLoad })
     return all
-  }
-
-  async solveCaptchas(options: SolvePageOptions = {}): Promise<SolveResult> {
-    const { captcha, grant } = await this.#guarded
-    const { which = 'due', throwOnDenied } = options
-    if (!this.#frame || which !== 'due' || this.#isUnnamed(grant, this.#page.mainFrame())) {
-      return captcha.solve(this.#page, options)
-    }
-    if (!isBlankUrl(this.#frame.url()) && this.#isUnnamed(grant, this.#frame)) {
-      const error = this.#deny(grant)
-      if (error && throwOnDenied) throw error
-      const nothing = await captcha.solve(this.#page, { ...options, which: [] })
-      return { ...nothing, denied: error ? [{ error }] : [] }
-    }
-    return captcha.solve(this.#page, { ...options, which: (await this.findCaptchas()).filter(({ due }) => due) })
-  }
-
-  async findRecaptchas(): Promise<FindRecaptchasResult> {
-    return this.#resultOrError(
-      async () => {
-        const { captchas, filtered } = await this.#scan()
-        return { captchas, filtered, error: null }
-      },
-      { captchas: [], filtered: [] },
-    )
-  }
-
-  async getRecaptchaSolutions(captchas: readonly CaptchaInfo[], provider?: unknown): Promise<GetSolutionsResult> {
-    return this.#resultOrError(
-      async () => {
-        if (provider !== undefined) throw providerUnsupported()
-        const { grant } = await this.#guarded
-        const solutions = await Promise.all(captchas.map(({ id }) => this.#buy(grant, this.#find(id))))
-        return { solutions, error: firstError(solutions) }
-      },
-      { solutions: [] },
-    )
-  }
-
-  async enterRecaptchaSolutions(solutions: readonly CaptchaSolution[]): Promise<EnterRecaptchaSolutionsResult> {
-    return this.#resultOrError(
-      async () => {
-        const solved = await Promise.all(solutions.filter(({ text }) => text).map((one) => this.#enter(one)))
-        return { solved, error: firstError(solved) }
-      },
-      { solved: [] },
-    )
-  }
-
-  async solveRecaptchas(): Promise<SolveRecaptchasResult> {
-    return this.#resultOrError(
-      async () => {
-        const { captcha, grant } = await this.#guarded
-        const denial = this.#deny(grant)
-        if (denial) throw denial
-        const { captchas, filtered } = await this.#scan()
-        // Answered and hidden widgets are left alone.
-        const due = captchas
-          .map(({ id }) => this.#find(id).found)
-          .filter((one) => !one.answered && (one.visible || !isCheckbox(one)))
-        const requestAt = new Date()
-        const result = await captcha.solve(this.#page, { which: due })
-        const responseAt = new Date()
-        const solutions = [
-          ...result.solved.map(({ challenge, solution }) =>
-            toCaptchaSolution(challenge, solution, requestAt, responseAt),
-          ),
-          ...[...result.denied, ...result.failed].flatMap(({ challenge, error }) =>
-            challenge ? [toFailedSolution(challenge, error)] : [],
-          ),
-        ]
-        const solved = result.solved.map(({ challenge, told }) =>
-          toSolved(challenge.id, challenge.family, responseAt, told),
-        )
-        return { captchas, filtered, solutions, solved, error: firstError(solutions) }
-      },
-      { captchas: [], filtered: [], solutions: [], solved: [] },
-    )
   }
 
   /** Lists widgets. If the page is loading the vendor's script, it first waits for a widget. */
   async #scan(): Promise<{ captchas: CaptchaInfo[]; filtered: FilteredCaptcha[] }> {
     const { grant } = await this.#guarded
+    this.#checkState()
     const frame = this.#frame ?? this.#page.mainFrame()
     // Nothing is run in a page or a frame that the policy does not name, and nothing need be in a blank one.
     const isNamed = () => [this.#page.mainFrame(), frame].every((one) => !this.#isUnnamed(grant, one))
-    if (isNamed() && (await frame.$(SCRIPT))) await waitUntilTrue(frame, READY, isNamed)
+    await waitForVendorScript(this.#page, frame, isNamed)
     const all = await this.#findAll()
     const denial = unnamedPage(all.unnamed)?.error
     if (denial) throw denial
     const here = all.filter((one) => this.#isHere(one))
-    const infos = here.map((one) => toCaptchaInfo(one, this.#options.include))
-    return {
-      captchas: infos.filter((one) => !isFiltered(one)),
-      filtered: infos.filter(isFiltered),
-    }
+    const infos = here.map((one) => toCaptchaInfo(one, this.#included()))
+    return { captchas: infos.filter((one) => !isFiltered(one)), filtered: infos.filter(isFiltered) }
+  }
+
+  #included(): IncludedWidgets {
+    const { solveScoreBased, solveInactiveChallenges, solveInViewportOnly } = this.#options
+    return { score: solveScoreBased, inactive: solveInactiveChallenges, inViewportOnly: solveInViewportOnly }
   }
 
   #isUnnamed(grant: Grant, frame: Frame): boolean {
@@ -190,39 +219,94 @@ export class RecaptchaMethods {
     return grant.denyUnnamed(boundedUrl(main.url()), frame && boundedUrl(frame.url()))
   }
 
-  async #buy(grant: Grant, { found, pageLoad }: KnownWidget): Promise<CaptchaSolution> {
-    const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, apiHost } = found
-    const challenge = { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, apiHost }
+  /** Why a widget of the caller's is refused before anything is bought; undefined if it was found as it is. */
+  #refusal(info: CaptchaInfo): SolveguardError | undefined {
+    const known = this.#memory.known.get(info.id)
+    if (!known) return unknownWidget()
+    const found: Partial<Record<keyof CaptchaInfo, unknown>> = toCaptchaInfo(known.found, this.#included())
+    const changed = CHECKED.find((name) => info[name] !== undefined && info[name] !== found[name])
+    return changed === undefined ? undefined : changedWidget(changed)
+  }
+
+  async #buy(grant: Grant, info: CaptchaInfo): Promise<Part<CaptchaSolution>> {
+    const { found, pageLoad } = this.#memory.known.get(info.id) as KnownWidget
+    if (found.answered) return { item: toNoSolution(found) }
     const requestAt = new Date()
+    this.#show(grant, found, 'solving')
     try {
-      const solution = await grant.solve(challenge, { pageLoad })
-      this.#bought.set(solution.token, solution)
-      return toCaptchaSolution(found, solution, requestAt, new Date())
-    } catch (error) {
-      if (error instanceof SolveguardError) return toFailedSolution(found, error)
-      throw error
+      const bought = await this.#memory.bought.getOrBuy(found.id, () => grant.solve(found, { pageLoad }))
+      this.#show(grant, found, 'none')
+      return { item: toCaptchaSolution(found, bought.solution, bought.requestAt, bought.responseAt) }
+    } catch (thrown) {
+      this.#show(grant, found, 'refused')
+      const failure = this.#toOwnError(thrown)
+      return { item: toFailedSolution(info, failure, requestAt), failure }
     }
   }
 
-  async #enter({ id, text = '' }: CaptchaSolution): Promise<CaptchaSolved> {
-    const { found } = this.#find(id)
-    const { captcha, withSolution } = await this.#guarded
-    const solution = this.#bought.get(text) ?? externalSolution(text)
-    this.#bought.delete(text)
-    const { solved, failed } = await withSolution(solution, () => captcha.solve(this.#page, { which: [found] }))
-    const [failure] = failed
-    return failure
-      ? toNotSolved(id, found.family, `${failure.error.code}: ${failure.error.message}`)
-      : toSolved(id, found.family, new Date(), solved[0]?.told ?? true)
+  async #enter(given: CaptchaSolution): Promise<Part<CaptchaSolved>> {
+    const found = this.#memory.known.get(given.id ?? '')?.found
+    const failed = (failure: SolveguardError) => ({ item: toNotSolved(given, failure), failure })
+    if (!found) return failed(unknownWidget())
+    const bought = (await this.#memory.bought.find(found.id))?.solution
+    // A copy of a solution has no token, which is not enumerable, but its ids.
+    const isBought = bought && (given.text ? given.text === bought.token : given.providerCaptchaId === bought.taskId)
+    const solution = isBought ? bought : given.text ? externalSolution(given.text) : undefined
+    if (!solution) return failed(noSolution())
+    const { grant } = await this.#guarded
+    const { solved, failure } = await this.#inject(grant, found, solution)
+    return failure ? failed(failure) : { item: solved as CaptchaSolved }
   }
 
-  #find(id: string): KnownWidget {
-    const known = this.#known.get(id)
-    if (known) return known
-    throw new SolveguardError(
-      'WIDGET_GONE',
-      'The last findRecaptchas() found no such widget in this page: call it again.',
-    )
+  /** Solves one widget, with what was bought for it, if anything was. */
+  async #solve(
+    grant: Grant,
+    info: CaptchaInfo,
+  ): Promise<Part<{ solution: CaptchaSolution; solved?: CaptchaSolved | undefined }>> {
+    const { found } = this.#memory.known.get(info.id) ?? {}
+    const requestAt = new Date()
+    if (!found) {
+      const failure = pageGone()
+      return { item: { solution: toFailedSolution(info, failure, requestAt) }, failure }
+    }
+    if (found.answered) return { item: { solution: toNoSolution(found) } }
+    const bought = await this.#memory.bought.find(found.id)?.catch(() => undefined)
+    const { solution, solved, failure } = await this.#inject(grant, found, bought?.solution)
+    if (!solution || failure) {
+      const error = failure ?? pageGone()
+      return { item: { solution: toFailedSolution(info, error, requestAt) }, failure: error }
+    }
+    const times = bought ?? { requestAt, responseAt: new Date() }
+    return { item: { solution: toCaptchaSolution(found, solution, times.requestAt, times.responseAt), solved } }
+  }
+
+  /** Puts a solution into the page: the given one, or one that is bought for that. */
+  async #inject(
+    grant: Grant,
+    found: FoundChallenge,
+    given: Solution | undefined,
+  ): Promise<{ solution?: Solution; solved?: CaptchaSolved; failure?: SolveguardError }> {
+    const { captcha, withSolution } = await this.#guarded
+    const solve = () => captcha.solve(this.#page, { which: [found] })
+    this.#show(grant, found, 'solving')
+    try {
+      const { solved, failed, denied } = given ? await withSolution(given, solve) : await solve()
+      const [one] = solved
+      const failure = [...failed, ...denied][0]?.error
+      this.#show(grant, found, one ? 'solved' : 'refused')
+      if (!one) return { failure: failure ?? pageGone() }
+      this.#memory.bought.entered(found.id, one.solution)
+      return { solution: one.solution, solved: toSolved(found, one.solution, one.told) }
+    } catch (thrown) {
+      this.#show(grant, found, 'refused')
+      const failure = this.#toOwnError(thrown)
+      // The widget was not in another call's scan of the page any more.
+      return { failure: failure.code === 'CONFIG_INVALID' ? pageGone() : failure }
+    }
+  }
+
+  #show(grant: Grant, found: FoundChallenge, feedback: Feedback): void {
+    if (this.#options.visualFeedback) showFeedback(this.#page, grant, found, feedback)
   }
 
   #isHere({ frameUrl, pageUrl }: FoundChallenge): boolean {
@@ -231,67 +315,81 @@ export class RecaptchaMethods {
     return this.#frame === this.#page.mainFrame() ? frameUrl === undefined : (frameUrl ?? pageUrl) === address
   }
 
+  /** @throws SolveguardError `PAGE_GONE` */
+  #checkState(): void {
+    const error = stateError(this.#page, this.#frame)
+    if (error) throw error
+  }
+
+  /** An error of the page's end as one of ours. @throws what has another cause */
+  #toOwnError(thrown: unknown): SolveguardError {
+    const error = toSolveguardError(thrown, this.#page, this.#frame)
+    if (error) return error
+    throw thrown
+  }
+
+  async #ownErrors<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run()
+    } catch (thrown) {
+      throw this.#toOwnError(thrown)
+    }
+  }
+
   /** Returns errors, as that plugin does, or throws them with `throwOnError`. */
-  async #resultOrError<T extends { error: string | null }>(run: () => Promise<T>, empty: Omit<T, 'error'>): Promise<T> {
+  async #result<T extends object>(
+    run: () => Promise<{ result: T; parts: readonly Part<unknown>[] }>,
+    empty: () => T,
+  ): Promise<T & { error: string | null }> {
+    let failure: SolveguardError | undefined
     let result: T
     try {
-      result = await run()
-    } catch (error) {
-      if (this.#options.throwOnError || !(error instanceof SolveguardError)) throw error
-      return { ...empty, error: `${error.code}: ${error.message}` } as T
+      const ran = await run()
+      result = ran.result
+      failure = ran.parts.find((part) => part.failure)?.failure
+    } catch (thrown) {
+      failure = this.#toOwnError(thrown)
+      result = empty()
     }
-    if (this.#options.throwOnError && result.error !== null) throw new Error(result.error)
-    return result
+    if (failure && this.#options.throwOnError) throw failure
+    return { ...result, error: failure ? sentence(failure) : null }
   }
 }
 
-/**
- * Waits until an expression is true in a frame, for at most `RENDER_TIMEOUT_MS`, and for as long as the policy names
- * it. Uses only what Puppeteer and Playwright have in common.
- */
-async function waitUntilTrue(frame: Frame, expression: string, isNamed: () => boolean): Promise<void> {
-  for (let waited = 0; waited < RENDER_TIMEOUT_MS && isNamed(); waited += POLL_MS) {
-    // If the frame is gone, the next scan reports that.
-    if (await frame.evaluate(expression).catch(() => true)) return
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-  }
-}
-
-/** A widget, and the load of the page in which it was found. */
-interface KnownWidget {
-  readonly found: FoundChallenge
-  readonly pageLoad: object
-}
-
-/** What the methods of a page and of its frames share. */
-export interface PageMemory {
-  readonly known: Map<string, KnownWidget>
-  readonly bought: Map<string, Solution>
+/** Waits for all, so that what was bought is not lost by the error of another one; then throws the first error. */
+async function allEnded<T>(parts: readonly (T | Promise<T>)[]): Promise<T[]> {
+  const ended = await Promise.allSettled(parts)
+  return ended.map((end) => {
+    if (end.status === 'rejected') throw end.reason
+    return end.value
+  })
 }
 
 function isFiltered(info: CaptchaInfo | FilteredCaptcha): info is FilteredCaptcha {
   return 'filtered' in info
 }
 
-function isCheckbox({ variant }: FoundChallenge): boolean {
-  return !/v3|score|invisible/.test(variant)
+function unknownWidget(): SolveguardError {
+  return new SolveguardError(
+    'WIDGET_GONE',
+    'This page has no such widget: pass what its findRecaptchas() returned, since it was loaded. Nothing was bought.',
+  )
 }
 
-function firstError(list: readonly { error?: string | undefined }[]): string | null {
-  return list.find(({ error }) => error !== undefined)?.error ?? null
+function changedWidget(field: string): SolveguardError {
+  return new SolveguardError(
+    'CHALLENGE_INVALID',
+    `captchas: \`${field}\` is not as findRecaptchas() returned it. A captcha is solved as it was found; for another ` +
+      'action or score, use page.solveCaptchas({ which }). Nothing was bought.',
+  )
 }
 
-/** A token that was not bought here: it costs nothing, and cannot be reported to a service. */
-function externalSolution(token: string): Solution {
-  return {
-    token,
-    cost: ZERO,
-    imputed: false,
-    taskId: '',
-    expiresAt: new Date(Date.now() + EXTERNAL_TTL_MS),
-    reportGood: async () => {},
-    reportBad: async () => {},
-  }
+function noSolution(): SolveguardError {
+  return new SolveguardError(
+    'CHALLENGE_INVALID',
+    'This solution has no `text`, and nothing that was bought for its widget: pass what getRecaptchaSolutions() ' +
+      'returned, or { id, text }.',
+  )
 }
 
 /** The error for a caller that names another service than the guard's. */

@@ -14,8 +14,6 @@ import { scanFrame } from './scan.js'
 import { type Execute, nameOf, type PendingToken, type RecaptchaLog, readyKey, type ScoreToken } from './watch.js'
 import { isDrawn, isSeen, type RecaptchaScan, type RecaptchaWidget, setting, sitekeyOf } from './widget.js'
 
-const bounds = Element.prototype.getBoundingClientRect
-
 /** A bound on the calls that one solution ends. A page with more calls for one widget waits for none of them. */
 const MAX_WAITING = 100
 
@@ -128,7 +126,8 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
   function isInViewport(): boolean {
     const element = widget.anchor?.element ?? widget.element
     try {
-      const { top, left, bottom, right } = p.apply(bounds, element as Element, [])
+      // The page's own: it decides nothing that a page could not decide otherwise.
+      const { top, left, bottom, right } = p.apply(Element.prototype.getBoundingClientRect, element as Element, [])
       return top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth
     } catch {
       return false
