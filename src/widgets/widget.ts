@@ -37,8 +37,8 @@ export interface Reading {
 }
 
 /**
- * What a page has of a widget beside what a solver needs: for callers that show it in another program's shapes. Reported
- * by the page, and checked for its length only.
+ * What a page has of a widget beside what a solver needs: for callers that show it in another program's shapes.
+ * Reported by the page, and checked for its length only.
  */
 export interface WidgetDetails {
   /** Whether its challenge is open. */

@@ -82,8 +82,8 @@ export interface ExtraOptions<C, P> {
    */
   solveInactiveChallenges?: boolean | undefined
   /**
-   * Whether `get…`, `enter…` and `solveRecaptchas` outline widgets: violet while one is being solved, then green, or red
-   * if it was denied or failed, for two seconds. Nothing of it stays in the page.
+   * Whether `get…`, `enter…` and `solveRecaptchas` outline widgets: violet while one is being solved, then green, or
+   * red if it was denied or failed, for two seconds. Nothing of it stays in the page.
    * @default false
    */
   visualFeedback?: boolean | undefined
@@ -128,8 +128,8 @@ export interface CaptchaMethods {
    */
   findRecaptchas(): Promise<FindRecaptchasResult>
   /**
-   * Buys solutions for widgets from `findRecaptchas`. One that was bought and not entered is returned again, while it is
-   * valid.
+   * Buys solutions for widgets from `findRecaptchas`. One that was bought and not entered is returned again, while it
+   * is valid.
    *
    * @param captchas as `findRecaptchas` returned them for this page; one of another page, or with another sitekey, is
    *   refused before anything is bought
@@ -145,8 +145,8 @@ export interface CaptchaMethods {
    *
    * @param solutions as `getRecaptchaSolutions` returned them, or copies of them; or `{ id, text }` with a token from
    *   elsewhere
-   * @throws SolveguardError only with `throwOnError`: the first error; `WIDGET_GONE` (an unknown id), `CHALLENGE_INVALID`
-   *   (no token), `PAGE_GONE`, `PAGE_UNRESPONSIVE`
+   * @throws SolveguardError only with `throwOnError`: the first error; `WIDGET_GONE` (an unknown id),
+   *   `CHALLENGE_INVALID` (no token), `PAGE_GONE`, `PAGE_UNRESPONSIVE`
    * @example
    * const { solved, error } = await page.enterRecaptchaSolutions(solutions)
    */

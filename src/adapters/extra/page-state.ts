@@ -7,7 +7,7 @@ import { callWithTimeout } from '../engine/timeouts.js'
 
 const RENDER_TIMEOUT_MS = 10_000
 const POLL_MS = 50
-/** Whether the frame loads the script of reCAPTCHA or hCaptcha, which has not run yet. Both tools evaluate it as it is. */
+/** Whether the frame loads the script of reCAPTCHA or hCaptcha, and it has not run yet. */
 const IS_LOADING = `(()=>{const loads=(part)=>!!document.querySelector('script[src*="'+part+'"]')
 if((loads('/recaptcha/api.js')||loads('/recaptcha/enterprise.js'))&&
   Object.keys((window.___grecaptcha_cfg||{}).clients||{}).length===0)return true

@@ -30,7 +30,7 @@ export interface CaptchaInfo {
   _type: CaptchaType
   /** Whether it is reCAPTCHA Enterprise. */
   isEnterprise: boolean
-  /** Whether what the vendor draws is inside the viewport; for families other than reCAPTCHA, whether it can be seen. */
+  /** Whether what the vendor draws is in the viewport; for families other than reCAPTCHA, whether it can be seen. */
   isInViewport: boolean
   /** Whether it has no checkbox. */
   isInvisible: boolean
@@ -137,7 +137,7 @@ export interface EnterRecaptchaSolutionsResult {
 }
 
 /**
- * The result of `solveRecaptchas`. `solutions[i]` belongs to `captchas[i]`; `solved` has those into which a solution was
- * entered.
+ * The result of `solveRecaptchas`. `solutions[i]` belongs to `captchas[i]`; `solved` has those into which a solution
+ * was entered.
  */
 export type SolveRecaptchasResult = FindRecaptchasResult & GetSolutionsResult & EnterRecaptchaSolutionsResult

@@ -128,7 +128,7 @@ export class RecaptchaMethods {
         // Nothing is bought for a call whose results would be lost by a throw.
         if (this.#options.throwOnError && refused) throw refused
         const parts = await allEnded(
-          captchas.map((one, index) => {
+          captchas.map(async (one, index) => {
             const failure = refusals[index]
             return failure ? { item: toFailedSolution(one, failure, new Date()), failure } : this.#buy(grant, one)
           }),
@@ -357,7 +357,7 @@ export class RecaptchaMethods {
 }
 
 /** Waits for all, so that what was bought is not lost by the error of another one; then throws the first error. */
-async function allEnded<T>(parts: readonly (T | Promise<T>)[]): Promise<T[]> {
+async function allEnded<T>(parts: readonly Promise<T>[]): Promise<T[]> {
   const ended = await Promise.allSettled(parts)
   return ended.map((end) => {
     if (end.status === 'rejected') throw end.reason

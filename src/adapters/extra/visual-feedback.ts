@@ -15,9 +15,9 @@ const COLORS = { solving: '#7c4dff', solved: '#00a152', refused: '#d50000' } as 
 const NAME = 'solveguard-feedback'
 
 /**
- * Outlines a widget, where the page's HTML shows it: violet while it is being solved, then green or red for two seconds.
- * It is an animation, which ends by itself and changes neither attributes nor styles. Nothing waits for it, and where it
- * fails nothing else does.
+ * Outlines a widget, where the page's HTML shows it: violet while it is being solved, then green or red for two
+ * seconds. It is an animation, which ends by itself and changes neither attributes nor styles. Nothing waits for it, and
+ * where it fails nothing else does.
  */
 export function showFeedback(page: Page, grant: Grant, found: FoundChallenge, feedback: Feedback): void {
   const { sitekey, frameUrl } = found
