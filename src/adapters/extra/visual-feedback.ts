@@ -16,8 +16,8 @@ const NAME = 'solveguard-feedback'
 
 /**
  * Outlines a widget, where the page's HTML shows it: violet while it is being solved, then green or red for two
- * seconds. It is an animation, which ends by itself and changes neither attributes nor styles. Nothing waits for it, and
- * where it fails nothing else does.
+ * seconds. It is an animation, which ends by itself and changes neither attributes nor styles. Nothing waits for it,
+ * and where it fails nothing else does.
  */
 export function showFeedback(page: Page, grant: Grant, found: FoundChallenge, feedback: Feedback): void {
   const { sitekey, frameUrl } = found
