@@ -41,7 +41,7 @@ const GUARD_FLOORS = [
   ['grant\\.ts'],
   ['options\\.ts', 'guard\\.ts', 'hosting\\.ts'],
   ['compose\\.ts'],
-  ['create\\.ts'],
+  ['create\\.ts', 'explain-policy\\.ts'],
   ['index\\.ts'],
 ]
 

@@ -91,6 +91,7 @@ export function createTransport(options: TransportOptions): Transport {
       return check.address
     },
     verify: () => check.verify(),
+    known: () => check.known(),
 
     async send(call, secret, options = {}): Promise<Reply> {
       const { signal, timeoutMs = DEFAULT_TIMEOUT_MS, connectWithinMs, purpose } = options

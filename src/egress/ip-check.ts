@@ -68,6 +68,13 @@ export class IpCheck {
     return this.#check()
   }
 
+  /** What `verify` would return or throw now; undefined where it would check. Sends nothing. */
+  known(): true | DeniedError | undefined {
+    const now = this.#clock.monotonic()
+    if (this.#expected.length === 0 || now - this.#verifiedAt < VALID_MS) return true
+    return now - this.#checkedAt < RETRY_MS ? this.#problem : undefined
+  }
+
   #check(): Promise<void> {
     this.#inFlight ??= this.#checkAll().finally(() => {
       this.#inFlight = undefined

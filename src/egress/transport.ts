@@ -1,4 +1,5 @@
 import type { MaybePromise } from '../base/async.js'
+import type { DeniedError } from '../base/errors.js'
 import type { Call, Delivered, Reply } from '../base/wire.js'
 import type { Secret } from '../secrets/secret.js'
 
@@ -14,6 +15,11 @@ export interface Transport {
    * @throws DeniedError `EGRESS_ADDRESS`, `EGRESS_UNVERIFIED`
    */
   verify(): MaybePromise<void>
+  /**
+   * What `verify` would say now, by its last check alone: nothing is sent. Undefined where it would check.
+   * @returns true where calls may leave; the denial where they may not
+   */
+  known?(): true | DeniedError | undefined
   /**
    * Sends a call with the credential in its slot, and resolves with the reply, whatever its status.
    * @throws TransportError when there is no complete reply

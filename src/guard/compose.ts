@@ -11,7 +11,7 @@ import { Recovery } from './service/recovery.js'
 import { SharedTimings } from './service/shared-timings.js'
 import { SolvePipeline } from './solve/pipeline.js'
 import { Budget, termsOf } from './spending/budgets.js'
-import type { Guard } from './types.js'
+import type { Grant, Guard } from './types.js'
 
 export type { GuardParts } from './runtime.js'
 
@@ -53,8 +53,13 @@ function withTelemetry(parts: GuardParts): GuardParts {
   return { ...parts, accounts }
 }
 
-/** Connects the parts, and starts the heartbeat. */
-function start(runtime: GuardRuntime, policy: Policy, auditFolder?: string): Guard {
+/** A grant over parts that are not opened: it explains, and nothing else. */
+export function composeUnopened(policy: Policy, parts: GuardParts): Pick<Grant, 'explain'> {
+  return connect(new GuardRuntime(parts), policy).guard
+}
+
+/** Connects the parts. */
+function connect(runtime: GuardRuntime, policy: Policy) {
   const client = new SolverClient(runtime)
   const recovery = new Recovery(runtime, client, policy, new Gate(policy))
   const pipeline = new SolvePipeline(runtime, client, recovery)
@@ -62,6 +67,12 @@ function start(runtime: GuardRuntime, policy: Policy, auditFolder?: string): Gua
   const advisor = new Advisor(runtime, timings)
   const guard = new RootGrant(runtime, policy, { pipeline, recovery, timings, advisor })
   addHost(guard, runtime, pipeline, recovery)
+  return { guard, recovery, timings, advisor }
+}
+
+/** Connects the parts, and starts the heartbeat. */
+function start(runtime: GuardRuntime, policy: Policy, auditFolder?: string): Guard {
+  const { guard, recovery, timings, advisor } = connect(runtime, policy)
   runtime.start(new Budget(runtime.name, termsOf(policy.budget)), (isFirst) => {
     const inBackground = (work: () => Promise<unknown>) => runtime.background(work, 'LEDGER_UNAVAILABLE')
     inBackground(() => recovery.claimOrphans())

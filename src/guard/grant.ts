@@ -25,6 +25,7 @@ import { clocksStatus, type ProcessStatusDeps, processStatus, type Solving, solv
 import { type SolveStreamDeps, solveStream } from './streams/solve-stream.js'
 import type {
   BudgetStatus,
+  ExplainOptions,
   Grant,
   NarrowOptions,
   Solution,
@@ -33,6 +34,7 @@ import type {
   SolveStream,
   Status,
   StreamOptions,
+  Verdict,
 } from './types.js'
 
 /** The longest id of a budget, in characters: what the ledger keeps of a task fits into one fact, with its path. */
@@ -123,6 +125,10 @@ export class PolicyGrant implements Grant, GrantContext {
 
   solve(challenge: AnyChallenge, options?: SolveOptions): Promise<Solution> {
     return this.#solving.pipeline.solve(this, challenge, options)
+  }
+
+  async explain(challengeOrUrl: AnyChallenge | string, { at }: ExplainOptions = {}): Promise<Verdict> {
+    return this.#solving.pipeline.explain(this, challengeOrUrl, at && timeOf(at))
   }
 
   stream(challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>, options?: StreamOptions): SolveStream {
@@ -232,6 +238,12 @@ export class PolicyGrant implements Grant, GrantContext {
       throw ledgerDown(error)
     }
   }
+}
+
+function timeOf(at: Date): number {
+  const ms = at instanceof Date ? at.getTime() : Number.NaN
+  if (Number.isFinite(ms)) return ms
+  throw new SolveguardError('CONFIG_INVALID', "options.at: expected a Date such as new Date('2026-12-24T10:00Z').")
 }
 
 function pageProxyOf(canonical: string): PageProxy {

@@ -28,7 +28,7 @@ export interface RootGrantDeps extends GrantDeps, BackgroundTasks {
 
 /** The services of a guard. */
 export interface GuardServices {
-  readonly pipeline: Pick<SolvePipeline, 'solve' | 'denyUnnamed' | 'underWay' | 'close'>
+  readonly pipeline: Pick<SolvePipeline, 'solve' | 'explain' | 'denyUnnamed' | 'underWay' | 'close'>
   readonly recovery: Pick<Recovery, 'recover' | 'following' | 'close'>
   readonly timings: Pick<SharedTimings, 'publish'>
   readonly advisor: Pick<Advisor, 'recommend'>

@@ -1,6 +1,7 @@
 /** The guarded core: its public names. */
 export type { AccountBudget, SolverAccount } from './accounts/options.js'
 export { createGuard } from './create.js'
+export { type ExplainPolicyOptions, explainPolicy } from './explain-policy.js'
 export { formatStatus } from './format-status.js'
 export type { Logger } from './observability/log.js'
 export type { GuardOptions } from './options.js'
@@ -14,11 +15,13 @@ export type {
   BatchOptions,
   ChannelStatus,
   DayStatus,
+  ExplainOptions,
   Grant,
   Guard,
   GuardEvents,
   KeyStatus,
   KnownKey,
+  LayerVerdict,
   LedgerStatus,
   MinuteStatus,
   NarrowOptions,
@@ -33,4 +36,5 @@ export type {
   StreamOptions,
   StreamResult,
   StreamSummary,
+  Verdict,
 } from './types.js'

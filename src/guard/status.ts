@@ -25,7 +25,7 @@ export interface ProcessStatusDeps {
 
 /** The services that solve for the grants of a guard. */
 export interface Solving {
-  readonly pipeline: Pick<SolvePipeline, 'solve' | 'denyUnnamed' | 'underWay'>
+  readonly pipeline: Pick<SolvePipeline, 'solve' | 'explain' | 'denyUnnamed' | 'underWay'>
   readonly recovery: Pick<Recovery, 'recover' | 'following'>
 }
 

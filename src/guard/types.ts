@@ -244,6 +244,24 @@ export interface Grant {
    */
   narrow(narrowing: NarrowingInput, options?: NarrowOptions): Grant
   /**
+   * What each layer would say to a solve, now or at another time. Judges with the code that `solve` uses, and changes
+   * nothing: no key is fetched, no service is called, nothing is reserved or recorded. What cannot be known without
+   * that has `checked: false`, and counts as allowed. Solves for one load of a page (`policy.budget.perPage`) and the
+   * wait queue are not looked at.
+   *
+   * At a later time, budgets are judged as they are now, less what no longer counts by then; at an earlier time they
+   * are not known.
+   *
+   * @param challengeOrUrl a challenge; or the URL of a page, which stands for a reCAPTCHA v2 checkbox there
+   * @throws SolveguardError `CHALLENGE_INVALID`, `GUARD_CLOSED`; nothing else, whatever `solve` would throw
+   * @example
+   * const { allowed, layers } = await guard.explain('https://staging.example.com/login', {
+   *   at: new Date('2026-12-24T10:00Z'),
+   * })
+   * console.log(allowed, layers.find(({ ok }) => !ok)?.message)
+   */
+  explain(challengeOrUrl: AnyChallenge | string, options?: ExplainOptions): Promise<Verdict>
+  /**
    * Reads the state of the budgets, the key, the schedule, the ledger and the audit log.
    *
    * @throws DeniedError `LEDGER_UNAVAILABLE`
@@ -280,6 +298,49 @@ export interface Grant {
       | { readonly ok: true; readonly notTold?: NotToldReason | undefined }
       | { readonly ok: false; readonly error: SolveguardError },
   ): void
+}
+
+/** Options of `explain`. */
+export interface ExplainOptions {
+  /**
+   * The moment that the answer is about.
+   *
+   * @default now
+   */
+  at?: Date | undefined
+}
+
+/** What one layer says to a solve. */
+export interface LayerVerdict {
+  /** The layer. */
+  readonly layer: Layer
+  /** False where the layer denies it. */
+  readonly ok: boolean
+  /**
+   * False where the answer depends on what `explain` does not ask for: a key that was not fetched, an address that was
+   * not checked, a record that was not written. `message` says what.
+   */
+  readonly checked: boolean
+  /** Why the layer denies it. */
+  readonly code?: Code | undefined
+  /** The denial, or what the answer depends on, as a sentence. */
+  readonly message?: string | undefined
+  /** When the layer may allow it; absent where time alone changes nothing. */
+  readonly retryAt?: Date | undefined
+}
+
+/** What `solve` would do, as far as that is known without a key, a call or a cent. */
+export interface Verdict {
+  /** Whether `solve` would ask the service, or answer for free. */
+  readonly allowed: boolean
+  /** The code of the error that `solve` would throw; absent where it is allowed. */
+  readonly code?: Code | undefined
+  /** The error's message. */
+  readonly message?: string | undefined
+  /** When a retry may succeed; absent where time alone changes nothing. */
+  readonly retryAt?: Date | undefined
+  /** Every layer, in the order in which they are asked: those after one that denies are asked too. */
+  readonly layers: readonly LayerVerdict[]
 }
 
 /** Options of `narrow`. */

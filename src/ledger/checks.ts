@@ -6,7 +6,7 @@ import { MAX_DAY_MS } from './windows.js'
  * Rejects a request that would make the sums wrong.
  * @throws SolveguardError `CONFIG_INVALID`
  */
-export function checkRequest({ amount, deadline, path }: ReserveRequest): void {
+export function checkRequest({ amount, deadline, path }: Pick<ReserveRequest, 'amount' | 'deadline' | 'path'>): void {
   checkAmount(amount)
   if (!Number.isFinite(deadline)) throw new SolveguardError('CONFIG_INVALID', 'A reservation needs a deadline.')
   if (path.length > 1 && path.some(({ id }, i) => path.findIndex((other) => other.id === id) !== i)) {

@@ -21,6 +21,7 @@ import type {
   OpenOptions,
   Owner,
   PauseReason,
+  PreviewRequest,
   RegisterResult,
   ReserveRequest,
   ReserveResult,
@@ -187,6 +188,13 @@ class FileLedger implements Ledger {
       const path = request.path.map((claim) => claim.id)
       const entry: Entry = ['reserve', at, id, ownerId, amount, deadline, path, bookedAlerts(result.alerts)]
       return { entries: withHead(entry, head), result }
+    })
+  }
+
+  preview(request: PreviewRequest, now: number): MaybePromise<ReserveResult> {
+    return this.#look(now, (state, at) => {
+      this.#openJournal().checkInPlace()
+      return state.preview(request, at)
     })
   }
 

@@ -74,6 +74,8 @@ export interface Ledger {
    * operation.
    */
   reserve(request: ReserveRequest, now: number): MaybePromise<ReserveResult>
+  /** What `reserve` would return now, without the alerts. Takes nothing, and records nothing. */
+  preview(request: PreviewRequest, now: number): MaybePromise<ReserveResult>
   /**
    * Records which task at the service belongs to the reservation. May be written later than the call returns, but never
    * after a `settle` that was called later.
@@ -214,6 +216,9 @@ export interface ReserveRequest {
   /** The audit file's head, saved in the same operation where the request is granted. */
   readonly head?: ChainHead | undefined
 }
+
+/** What a solve would take, and from which budgets. */
+export type PreviewRequest = Pick<ReserveRequest, 'path' | 'amount' | 'unless'>
 
 /** Either taken from every budget of the path; or from none, and why. */
 export type ReserveResult =

@@ -57,6 +57,9 @@ export function createMemoryLedger(time: LedgerTime): MemoryLedger {
       }
       return result
     },
+    preview(request, now) {
+      return state.preview(request, advance(now))
+    },
     attachTask(reservationId, task) {
       state.attachTask(reservationId, task)
     },

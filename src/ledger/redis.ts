@@ -19,6 +19,7 @@ import type {
   OpenOptions,
   Owner,
   PauseReason,
+  PreviewRequest,
   RegisterResult,
   ReserveRequest,
   ReserveResult,
@@ -250,7 +251,7 @@ class RedisLedger implements Ledger {
       const args = [
         ...[id, amount, deadline - now, this.#callId(), ownerId, ids, claims],
         ...[head?.file ?? '', headText(head)],
-        unless?.length ? JSON.stringify(unless.map(({ scope, name }) => [scope, name])) : '',
+        factsText(unless),
       ]
       // The third argument is a duration: it gets shorter by the time spent waiting for the server.
       const reply = await this.#link.call('reserve', now, args, 2)
@@ -262,6 +263,15 @@ class RedisLedger implements Ledger {
       if (mayHaveRun(error) && this.#uncertain.size < MAX_UNCERTAIN) this.#uncertain.add(id)
       throw error
     }
+  }
+
+  async preview(request: PreviewRequest, now: number): Promise<ReserveResult> {
+    checkRequest({ ...request, deadline: now })
+    if (this.#unsafe) throw this.#unsafe
+    const { path, amount, unless } = request
+    const { ids, claims } = pathArguments(path)
+    const args = ['', amount, '', '', '', ids, claims, '', '', factsText(unless)]
+    return readReserved(await this.#link.call('reserve', now, args), request)
   }
 
   async attachTask(reservationId: string, task: AttachedTask): Promise<void> {
@@ -394,6 +404,11 @@ class RedisLedger implements Ledger {
     WARNINGS.add(warning)
     process.emitWarning(warning, { type: 'SolveguardLedger' })
   }
+}
+
+/** The names of facts as the scripts take them: empty where there are none. */
+function factsText(facts: ReserveRequest['unless']): string {
+  return facts?.length ? JSON.stringify(facts.map(({ scope, name }) => [scope, name])) : ''
 }
 
 /** A head as the scripts take it: empty where there is none. */

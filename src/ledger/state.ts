@@ -11,6 +11,7 @@ import type {
   Fact,
   Owner,
   PauseReason,
+  PreviewRequest,
   RegisterResult,
   ReserveRequest,
   ReserveResult,
@@ -255,6 +256,17 @@ export class LedgerState implements TimeOfLedger {
   reserve(request: ReserveRequest, at: number): ReserveResult {
     checkRequest(request)
     if (this.#open.has(request.id) || this.#expired.has(request.id)) throw duplicateReservation()
+    return this.#check(request, at)
+  }
+
+  /** What `reserve` would return, without the alerts. */
+  preview(request: PreviewRequest, at: number): ReserveResult {
+    checkRequest({ ...request, deadline: at })
+    const result = this.#check(request, at)
+    return result.ok ? { ok: true, alerts: NO_ALERTS } : result
+  }
+
+  #check(request: PreviewRequest, at: number): ReserveResult {
     const fact = request.unless && this.facts.first(request.unless, at)
     if (fact !== undefined) return { ok: false, budgetId: request.path[0]?.id ?? '', reason: 'fact', fact }
     const alerts = this.#alerts
@@ -273,7 +285,7 @@ export class LedgerState implements TimeOfLedger {
    * moment and not before. Where only the amounts of open reservations do, it is the first deadline among them: by then
    * that one has been settled, probably for less. Undefined where time alone changes nothing.
    */
-  #roomAt(request: ReserveRequest, at: number): number | undefined {
+  #roomAt(request: PreviewRequest, at: number): number | undefined {
     let room = at
     for (const { id, limits } of request.path) {
       const budget = this.#budgets.get(id) ?? UNUSED_BUDGET

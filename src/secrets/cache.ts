@@ -42,6 +42,8 @@ export interface SecretCache {
   refresh(signal?: AbortSignal): Promise<SecretVersions>
   /** The versions that `get` may still return, also while the store is down; undefined once they are too old. */
   usable(): SecretVersions | undefined
+  /** Whether `peek` would return the versions at that time. Fetches nothing. @param at wall-clock ms */
+  isFresh(at: number): boolean
   /** Starts the provider, where it reports changes. */
   open(): void
   /** Stops the provider. */
@@ -168,8 +170,12 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
     throw error
   }
 
+  function isFresh(at: number): boolean {
+    return cached !== undefined && at >= cached.from && at < cached.freshUntil
+  }
+
   function peek(now: number): SecretVersions | undefined {
-    if (cached === undefined || now < cached.from || now >= cached.freshUntil) return undefined
+    if (cached === undefined || !isFresh(now)) return undefined
     if (now >= cached.refreshAt) inBackground()
     return cached.versions
   }
@@ -187,6 +193,7 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
 
   return {
     peek,
+    isFresh,
     usable: () => (cached && clock.monotonic() < cached.usableUntil ? cached.versions : undefined),
     open() {
       // A key that was never read is not fetched because it changed.

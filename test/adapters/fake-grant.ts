@@ -73,6 +73,7 @@ export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> =
     stream: () => {
       throw new Error('not for this test')
     },
+    explain: () => Promise.reject(new Error('not for this test')),
     narrow: () => grant,
     status: () => Promise.reject(new Error('not for this test')),
     originDenial: (what, address) => grant.unnamed(what, address),

@@ -82,6 +82,19 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await other.usage('b', T0)).toMatchObject({ reserved: 50 })
       })
 
+      it('previews what a reserve would return, and takes nothing', async () => {
+        const alerting = budget('a', { perDay: 100, perMinute: 1 }, [0.5])
+        const preview = (amount: number) => other.preview({ path: [alerting], amount: micros(amount) }, T0)
+        const unused = await ledger.usage('a', T0)
+        for (let i = 0; i < 3; i++) expect(await preview(60)).toEqual({ ok: true, alerts: [] })
+        expect(await preview(101)).toMatchObject({ ok: false, budgetId: 'a', reason: 'perDay', retryAt: undefined })
+        expect(await ledger.usage('a', T0)).toEqual(unused)
+        expect(await here.reserve([alerting], 60, T0)).toMatchObject({ ok: true, alerts: [{ threshold: 0.5 }] })
+        expect(await preview(1)).toEqual(await there.reserve([alerting], 1, T0))
+        await ledger.pause('a', { code: 'MANUAL', message: 'looking', at: T0 })
+        expect(await preview(1)).toMatchObject({ ok: false, reason: 'paused', pause: { message: 'looking' } })
+      })
+
       it('names the first budget of the path that refuses', async () => {
         const full = [budget('a', { perDay: 10 }), budget('b', { perDay: 5 })]
         expect(await here.reserve(full, 11, T0)).toMatchObject({ budgetId: 'a' })
@@ -750,8 +763,11 @@ async function compare(pair: LedgerPair, steps: readonly Step[], start: number):
         deadline: now + each.for,
       }
       const expected = model.verdict(request, at)
+      // What a preview returns, and that it takes nothing, follows from the reserve after it.
+      const preview = await ledger.preview(request, now)
       const result = await ledger.reserve(request, now)
       expect(result).toMatchObject(expected)
+      expect(preview).toEqual(result.ok ? { ok: true, alerts: [] } : result)
       if (result.ok) {
         expect(result.alerts).toEqual(model.alerts(request, at))
         model.deals.push({ ...request, deadline: at + each.for, madeAt: at, path: request.path.map(({ id }) => id) })

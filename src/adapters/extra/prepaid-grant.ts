@@ -25,6 +25,7 @@ export function prepaidGrant(grant: Grant): PrepaidGrant {
         return solution && !options?.runProofOfWork ? Promise.resolve(solution) : grant.solve(challenge, options)
       },
       stream: (challenges, options) => grant.stream(challenges, options),
+      explain: (challengeOrUrl, options) => grant.explain(challengeOrUrl, options),
       narrow: (narrowing, options) => grant.narrow(narrowing, options),
       status: () => grant.status(),
       originDenial: (what, address) => grant.originDenial(what, address),

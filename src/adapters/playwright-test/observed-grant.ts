@@ -30,6 +30,7 @@ export function observedGrant(grant: Grant, observer: GrantObserver): Grant {
       observer.used()
       return grant.stream(challenges, options)
     },
+    explain: (challengeOrUrl, options) => grant.explain(challengeOrUrl, options),
     narrow: (narrowing, options) => observedGrant(grant.narrow(narrowing, options), observer),
     status: () => grant.status(),
     originDenial: (what, address) => grant.originDenial(what, address),

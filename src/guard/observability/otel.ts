@@ -87,6 +87,7 @@ export class OpenTelemetry implements Telemetry {
         return of.address
       },
       verify: () => of.verify(),
+      known: () => of.known?.(),
       close: () => of.close(),
       send: async (call, secret, options) => {
         const purpose = options?.purpose ?? 'call'

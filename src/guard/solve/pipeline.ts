@@ -18,8 +18,9 @@ import type { Recovery } from '../service/recovery.js'
 import type { SubmitObserver, TaskOutcome } from '../service/solver-task.js'
 import { PageLimits, type PageLimitsDeps } from '../spending/page-limits.js'
 import type { WaitQueue } from '../spending/wait-queue.js'
-import type { Solution, SolveOptions } from '../types.js'
+import type { Solution, SolveOptions, Verdict } from '../types.js'
 import { type AuthorizeDeps, authorize } from './authorize.js'
+import { explain } from './explain.js'
 import { fallBack, moveToNextAccount } from './fallback.js'
 import { type FreeAnswerDeps, freeAnswer, testKeyAnswer } from './free-answer.js'
 import { createJob, deadlineMs, type Job, type JobDeps, submittedTask } from './job.js'
@@ -70,7 +71,7 @@ export interface SolvePipelineDeps
     AuthorizeDeps,
     SolveReporterDeps,
     BackgroundTasks {
-  readonly recorder: Pick<Recorder, 'writeOrDeny' | 'write' | 'writeAll' | 'writeSoon' | 'head'>
+  readonly recorder: Pick<Recorder, 'writeOrDeny' | 'write' | 'writeAll' | 'writeSoon' | 'head' | 'lastError'>
   readonly accounts: AccountSelectorDeps['accounts']
   readonly keyRegistry: Pick<KeyRegistry, 'admit' | 'track' | 'untrack'>
   readonly waitQueue: WaitQueue
@@ -122,6 +123,11 @@ export class SolvePipeline {
     if (!telemetry) return this.#admit(grant, input, options, submitObserver)
     const budget = grant.path.at(-1) as string
     return telemetry.solve(budget, (onParsed) => this.#admit(grant, input, options, submitObserver, onParsed))
+  }
+
+  /** What each layer would say to a solve. @param at wall-clock ms */
+  explain(grant: GrantContext, challengeOrUrl: AnyChallenge | string, at = this.#deps.clock.now()): Promise<Verdict> {
+    return explain(this.#deps, this.#steps.selector, grant, challengeOrUrl, at)
   }
 
   /** The layers before money: origin, time, secret, network. Then it starts the job. */

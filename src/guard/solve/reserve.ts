@@ -182,19 +182,19 @@ function ask(deps: ReserveDeps, job: ReservingJob): MaybePromise<ReserveResult> 
   return deps.ledger.reserve(request, now)
 }
 
-function mayWait({ reason }: Refusal): boolean {
+export function mayWait({ reason }: Refusal): boolean {
   return reason === 'perMinute' || reason === 'concurrent'
 }
 
 /** What a refusal is about: the solve's amount, and the account whose own budgets it draws on. */
-interface RefusedSolve {
+export interface RefusedSolve {
   readonly amount: Money
   readonly account: Pick<Account, 'ownBudgetIds'>
   readonly key: SecretVersion | undefined
 }
 
 /** The denial for a refusal of the ledger. */
-function denialOf(result: Refusal, solve: RefusedSolve, now: number): DeniedError {
+export function denialOf(result: Refusal, solve: RefusedSolve, now: number): DeniedError {
   const { budgetId, reason, limit = 0, used = 0, timeZone, pause } = result
   // The refusal may be an earlier one of another solve: its time may have passed.
   const retryAt = result.retryAt !== undefined && result.retryAt > now ? result.retryAt : undefined

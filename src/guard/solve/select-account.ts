@@ -25,6 +25,17 @@ export interface SelectedAccount {
   readonly fallbackAfterMs: number | undefined
 }
 
+/** The account that would take a solve, as far as that is known without asking anybody for anything. */
+export interface AccountPreview {
+  readonly index: number
+  readonly account: Account
+  readonly price: Price
+  /** The key that is cached; undefined where none was fetched yet. */
+  readonly key: SecretVersion | undefined
+  /** What is not known, by layer, as a sentence. */
+  readonly unknown: Partial<Record<'secret' | 'network', string>>
+}
+
 /** Errors that concern one account only: another account may still take the solve. */
 const CONCERNS_ONE_ACCOUNT: ReadonlySet<Code> = new Set<Code>([
   'FAMILY_UNSUPPORTED',
@@ -86,6 +97,42 @@ export class AccountSelector {
           this.#reject(error, rejectedAccounts)
           return this.select(grant, challenge, index + 1, rejectedAccounts, signal)
         })
+      } catch (error) {
+        this.#reject(error, rejectedAccounts)
+      }
+    }
+    return undefined
+  }
+
+  /**
+   * The account that `select` would return at a time. Fetches no key and verifies no address.
+   * @param at wall-clock ms
+   * @param rejectedAccounts receives the error of each rejected account
+   * @throws SolveguardError an error that concerns all accounts
+   */
+  preview(
+    grant: GrantContext,
+    challenge: AnyChallenge,
+    from: number,
+    rejectedAccounts: SolveguardError[],
+    at: number,
+  ): AccountPreview | undefined {
+    const { accounts, clock } = this.#deps
+    for (let index = from; index < accounts.length; index++) {
+      const account = accounts[index] as Account
+      try {
+        const price = this.#quote(grant, account, challenge)
+        const versions = account.secrets.usable()
+        const key = versions && account.keys.choose(versions, clock.monotonic())
+        if (key) grant.gate.admitKey(key, this.#deps.keyTime() + at - clock.now())
+        const transport = account.transport(grant.egressRoute())
+        const address = transport.known === undefined ? true : transport.known()
+        if (address instanceof DeniedError) throw address
+        const unknown = {
+          ...(!(key && account.secrets.isFresh(at)) && { secret: unknownKey(account, key) }),
+          ...(address === undefined && { network: 'The address from which calls leave was not checked.' }),
+        }
+        return { index, account, price, key, unknown }
       } catch (error) {
         this.#reject(error, rejectedAccounts)
       }
@@ -160,6 +207,11 @@ export class AccountSelector {
       })
       .then(choose)
   }
+}
+
+function unknownKey({ secretPlace }: Account, key: SecretVersion | undefined): string {
+  if (key === undefined) return `The key from ${secretPlace} has not been fetched, so nothing is known of it.`
+  return `The key from ${secretPlace} would be fetched again: this is about version ${key.version}, fetched before.`
 }
 
 function checkPrice(limit: Money | undefined, { amount }: Price, { family }: AnyChallenge, limitedBy: string): void {

@@ -9,7 +9,7 @@ import type {
   ClocksDiffer,
   Limits,
   PauseReason,
-  ReserveRequest,
+  PreviewRequest,
   ReserveResult,
   ThresholdAlert,
   Usage,
@@ -31,10 +31,7 @@ export function inGroups(items: readonly ReplyItem[], size: number): (readonly R
 }
 
 /** @param request in a reply, an alert has the index of its budget in the path, and a fact its index in `unless` */
-export function readReserved(
-  [what, ...items]: ScriptReply,
-  { path, unless = [] }: Pick<ReserveRequest, 'path' | 'unless'>,
-): ReserveResult {
+export function readReserved([what, ...items]: ScriptReply, { path, unless = [] }: PreviewRequest): ReserveResult {
   const [budgetId = '', reason, limit, used, retryAt, timeZone] = items
   if (what === 'ok')
     return { ok: true, alerts: items.length === 0 ? [] : inGroups(items, 5).map((each) => readAlert(each, path)) }

@@ -6,9 +6,10 @@ import { HEAD, readFields, type Script, script } from './lua.js'
  */
 
 /**
- * ARGV: 3 id, 4 amount, 5 for how long (ms), 6 the id of the call, 7 owner, 8 the ids of the path as JSON, 9 for each
- * budget of it [id, perDay, perMinute, concurrent, thresholds, calendar caps] as JSON, `false` where there is none,
- * 10 an audit file's name (or empty), 11 its head, 12 [scope, name] of each fact that forbids it, as JSON (or empty).
+ * ARGV: 3 id, 4 amount, 5 for how long (ms; empty: nothing is taken), 6 the id of the call, 7 owner, 8 the ids of the
+ * path as JSON, 9 for each budget of it [id, perDay, perMinute, concurrent, thresholds, calendar caps] as JSON, `false`
+ * where there is none, 10 an audit file's name (or empty), 11 its head, 12 [scope, name] of each fact that forbids it,
+ * as JSON (or empty).
  */
 const RESERVE_FIELDS = /* lua */ `
 local id, amount, path = ARGV[3], tonumber(ARGV[4]), cjson.decode(ARGV[9])
@@ -92,6 +93,10 @@ for k, claim in ipairs(path) do
   end
 end
 
+if ARGV[5] == '' then
+  commit()
+  return { 'ok' }
+end
 -- No budget refuses: from here on it is taken.
 if isDoubtful then lib.beginDoubt() end
 for _, claim in ipairs(path) do
