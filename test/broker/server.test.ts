@@ -1,0 +1,179 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { createListener } from '../../src/broker/listener.js'
+import { startBroker } from '../../src/broker/server.js'
+import { usd } from '../../src/policy/money.js'
+import { after, rig } from '../guard/support.js'
+import { serverRig } from './server-support.js'
+import { brokerRig, PAGE, SITEKEY, TOKEN } from './support.js'
+
+const FORM = { method: 'userrecaptcha', googlekey: SITEKEY, pageurl: PAGE }
+const query = (more: object = {}) => new URLSearchParams({ key: TOKEN, ...FORM, ...more }).toString()
+
+async function socketTo(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1')
+  after(async () => socket.destroy())
+  await once(socket, 'connect')
+  return socket
+}
+
+describe('startBroker', () => {
+  it('does not listen on an address that is not loopback without TLS', async () => {
+    const { guard } = await rig()
+    for (const host of ['0.0.0.0', '::', '203.0.113.7', '10.0.0.5', 'broker.example']) {
+      await expect(startBroker({ guard, host })).rejects.toMatchObject({ code: 'BROKER_UNSAFE' })
+    }
+  })
+
+  it('names an option that is not valid, and a guard that it cannot use', async () => {
+    const { guard } = await rig()
+    await expect(startBroker({ guard, port: 70_000 })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    await expect(startBroker({ guard, acceptWait: '10s' })).rejects.toThrow(/acceptWait.*0s to 3500ms/)
+    const notAGuard: object = {}
+    await expect(startBroker({ guard: notAGuard as typeof guard })).rejects.toThrow(/createGuard\(\)/)
+  })
+
+  it('listens on loopback, is ready, and describes its own interface', async () => {
+    const { guard, service } = await rig()
+    const broker = await startBroker({ guard })
+    after(() => broker.close())
+    const get = async (path: string) => {
+      const response = await fetch(broker.url + path)
+      return { status: response.status, text: await response.text() }
+    }
+    expect(broker.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+    expect(await get('/healthz')).toEqual({ status: 200, text: 'ok\n' })
+    expect(await get('/readyz')).toEqual({ status: 200, text: 'ready\n' })
+    const { text } = await get('/openapi.json')
+    expect(Object.keys(JSON.parse(text).paths)).toContain('/v1/solve')
+    expect(text).not.toContain(service.key)
+    expect(await get('/nothing')).toMatchObject({ status: 404 })
+    expect((await get('/metrics')).text).toMatch(/^solveguard_broker_tasks_total\{state="submitted"\} 0$/m)
+  })
+})
+
+describe('the access log', () => {
+  it('has a line for each request, without its query, which has keys, and without what may be one in a path', async () => {
+    const made = await brokerRig()
+    const lines: string[] = []
+    const line = (...words: unknown[]) => void lines.push(JSON.stringify(words))
+    const app = await createListener({ handler: made.handler, logger: { debug: line, info: line, warn: line } })
+    const url = await app.listen({ host: '127.0.0.1', port: 0 })
+    after(() => app.close())
+    await (await fetch(`${url}/in.php?${query()}`)).text()
+    await (await fetch(`${url}/${TOKEN}/createTask`)).text()
+    await (await fetch(`${url}/v1/status`, { headers: { authorization: `Bearer ${TOKEN}` } })).text()
+    await expect.poll(() => lines.length).toBe(3)
+    expect(lines.join('\n')).toContain('/in.php')
+    expect(lines.join('\n')).not.toContain(TOKEN)
+    expect(lines.join('\n')).not.toContain(SITEKEY)
+    expect(lines.join('\n')).not.toContain(made.service.key)
+  })
+})
+
+describe('a server of a broker', () => {
+  it('answers a body that is too long in the form of its path, and reads no more of it', async () => {
+    const { url, service } = await serverRig()
+    const long = 'x'.repeat(3 * 1024 * 1024)
+    const form = await fetch(`${url}/in.php`, { method: 'POST', body: `key=${TOKEN}&body=${long}` })
+    expect({ status: form.status, text: await form.text() }).toEqual({
+      status: 200,
+      text: 'ERROR_TOO_BIG_CAPTCHA_FILESIZE',
+    })
+    const task = await fetch(`${url}/createTask`, { method: 'POST', body: JSON.stringify({ clientKey: TOKEN, long }) })
+    expect(await task.json()).toMatchObject({ errorId: 4, errorCode: 'ERROR_TOO_BIG_CAPTCHA_FILESIZE' })
+    expect(service.requests).toEqual([])
+  })
+
+  it('takes a body of nearly 2 MiB', async () => {
+    const { url } = await serverRig()
+    const body = `${query()}&soft_id=${'7'.repeat(2 * 1024 * 1024 - 1_000)}`
+    const reply = await fetch(`${url}/in.php`, { method: 'POST', body })
+    expect(await reply.text()).toMatch(/^OK\|\d+$/)
+  })
+
+  it('submits nothing for half a body, nor for requests that are none, and goes on', async () => {
+    const { port, url, service } = await serverRig()
+    const broken = [
+      `POST /in.php HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n${query()}`,
+      `POST /in.php HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n${query()}`,
+      'GET /in.php?%E0%A4%A HTTP/1.1\r\nHost: x\r\n\r\n',
+      'POST http:///in.php HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n',
+      'CONNECT api.capsolver.com:443 HTTP/1.1\r\nHost: api.capsolver.com:443\r\n\r\n',
+      'NONSENSE\r\n\r\n',
+      '\0\0\0\0',
+    ]
+    for (const text of broken) {
+      const socket = await socketTo(port)
+      socket.on('error', () => {})
+      socket.write(text)
+      socket.end()
+      socket.resume()
+      await once(socket, 'close')
+    }
+    expect(service.tasks).toEqual([])
+    expect(await (await fetch(`${url}/in.php?${query()}`)).text()).toMatch(/^OK/)
+  })
+
+  it('keeps the tasks of a client that hangs up after each submit, and counts their answers', async () => {
+    const { port, service, tasks } = await serverRig({ policy: { budget: { perDay: usd(1) } } })
+    for (let i = 0; i < 20; i++) {
+      const socket = await socketTo(port)
+      socket.write(`GET /in.php?${query()} HTTP/1.1\r\nHost: x\r\n\r\n`)
+      await expect.poll(() => service.tasks.length).toBe(i + 1)
+      socket.destroy()
+    }
+    await expect.poll(() => tasks.counts).toMatchObject({ submitted: 20, solved: 20, fetched: 0 })
+    expect(tasks.unclaimed).toBe(20)
+  })
+
+  it('answers others while five hundred connections idle and fifty send nothing but the beginning', async () => {
+    const { port, url } = await serverRig()
+    const sockets = await Promise.all(Array.from({ length: 550 }, () => socketTo(port)))
+    for (const socket of sockets.slice(0, 50)) socket.write('POST /in.php HTTP/1.1\r\nHost: x\r\nContent-Le')
+    expect(await (await fetch(`${url}/in.php?${query()}`)).text()).toMatch(/^OK/)
+  })
+})
+
+describe("the broker's own interface", () => {
+  const challenge = { family: 'recaptcha', variant: 'v2-checkbox', sitekey: SITEKEY, pageUrl: PAGE }
+  const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
+
+  it('solves with server-sent events: accepted, then solved', async () => {
+    const { url, service, tasks } = await serverRig()
+    const reply = await fetch(`${url}/v1/solve`, { method: 'POST', headers, body: JSON.stringify({ challenge }) })
+    expect(reply.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
+    const events = (await reply.text()).trim().split('\n\n')
+    expect(events.map((event) => event.split('\n')[0])).toEqual(['event: accepted', 'event: solved'])
+    const solution = JSON.parse(events[1]?.split('\ndata: ')[1] ?? '')
+    expect(solution).toMatchObject({ token: service.tasks[0]?.answer, cost: 1_000, imputed: false })
+    const body = JSON.stringify({ id: solution.id, good: true })
+    const report = await fetch(`${url}/v1/report`, { method: 'POST', headers, body })
+    expect(await report.json()).toEqual({ outcome: 'reported' })
+    expect(tasks.counts).toMatchObject({ submitted: 1, fetched: 1 })
+  })
+
+  it('tells of a denial and of a failure with the code', async () => {
+    const { url, service } = await serverRig()
+    const post = (body: string, token = TOKEN) =>
+      fetch(`${url}/v1/solve`, { method: 'POST', headers: { ...headers, authorization: `Bearer ${token}` }, body })
+    const named = await post(JSON.stringify({ challenge: { ...challenge, pageUrl: 'https://elsewhere.example/' } }))
+    expect(named.status).toBe(403)
+    expect(await named.json()).toMatchObject({ code: 'ORIGIN_NOT_NAMED', layer: 'origin' })
+    expect((await post('{')).status).toBe(400)
+    expect((await post('{"challenge":{"family":"recaptcha"}}')).status).toBe(400)
+    expect((await post(JSON.stringify({ challenge }), 'nobody-knows-this')).status).toBe(401)
+    service.always('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
+    const failed = await (await post(JSON.stringify({ challenge }))).text()
+    expect(failed).toMatch(/event: failed\ndata: \{"code":"CAPTCHA_UNSOLVABLE"/)
+  })
+
+  it('tells the state of the budget, and nothing of the key', async () => {
+    const { url, service } = await serverRig()
+    const reply = await (await fetch(`${url}/v1/status`, { headers })).text()
+    expect(JSON.parse(reply)).toMatchObject({ name: 'tests/client', day: { left: 1_000_000 } })
+    expect(Object.keys(JSON.parse(reply))).not.toContain('key')
+    expect(reply).not.toContain(service.key)
+  })
+})
