@@ -88,6 +88,7 @@ export function benchGuard(
       ledger,
       sink,
       telemetry,
+      tokenKeys: { kind: 'bench', place: 'the benchmark', fetch: () => versions },
     },
   )
 }

@@ -151,6 +151,7 @@ async function together(): Promise<BenchRow[]> {
       ],
       ledger: memoryLedger(),
       sink: noSink,
+      tokenKeys: { kind: 'bench', place: 'the benchmark', fetch: () => ({ current: version }) },
     },
   )
   let started = 0

@@ -10,6 +10,7 @@ export const ENTRIES = {
   './audit': 'audit/index',
   './alerts': 'alerts/index',
   './broker': 'broker/index',
+  './tokens': 'tokens/index',
   './testing': 'testing/index',
   './playwright': 'adapters/playwright/index',
   './playwright-test': 'adapters/playwright-test/index',

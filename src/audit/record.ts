@@ -22,7 +22,7 @@ export interface RecordPlace {
  */
 interface Meaning {
   readonly category: 'api' | 'web' | 'session' | 'configuration'
-  readonly type: 'allowed' | 'denied' | 'start' | 'end' | 'info' | 'change'
+  readonly type: 'allowed' | 'denied' | 'start' | 'end' | 'info' | 'change' | 'creation' | 'deletion'
   readonly outcome?: 'success' | 'failure' | 'unknown'
   /** Whether the event's message is that of an error; else it is the reason for a decision. */
   readonly isError?: true
@@ -43,6 +43,8 @@ const MEANING: Readonly<Record<AuditAction, Meaning>> = {
   rejected: { category: 'web', type: 'info', outcome: 'failure' },
   paused: { category: 'configuration', type: 'change' },
   resumed: { category: 'configuration', type: 'change' },
+  issued: { category: 'configuration', type: 'creation' },
+  revoked: { category: 'configuration', type: 'deletion' },
   alert: { category: 'api', type: 'info' },
   opened: { category: 'session', type: 'start' },
   closed: { category: 'session', type: 'end' },
@@ -86,7 +88,8 @@ export function toRecord(event: AuditEvent, place?: RecordPlace): AuditRecord {
 function solveguard(event: AuditEvent, { file }: RecordPlace): string {
   return (
     string('solve_id', event.solveId) +
-    (event.path === undefined ? '' : `,"budgets":[${event.path.slice(0, MAX_PATH_LENGTH).map((id) => quoted(id))}]`) +
+    list('budgets', event.path) +
+    list('subjects', event.subjects) +
     string('layer', event.layer) +
     date('retry_at', event.retryAt) +
     number('count', event.count) +
@@ -132,6 +135,10 @@ const SOURCE = `,"process":{"pid":${process.pid}},"host":{"name":${JSON.stringif
 
 function string(name: string, value: string | undefined, max?: number): string {
   return value === undefined ? '' : `,"${name}":${quoted(value, max)}`
+}
+
+function list(name: string, values: readonly string[] | undefined): string {
+  return values === undefined ? '' : `,"${name}":[${values.slice(0, MAX_PATH_LENGTH).map((value) => quoted(value))}]`
 }
 
 function number(name: string, value: number | undefined): string {

@@ -34,7 +34,7 @@ export const recordSchema = z.strictObject({
   service: z.strictObject({ name: z.string(), type: z.literal('solveguard') }),
   process: z.strictObject({ pid: z.int() }),
   host: z.strictObject({ name: z.string() }),
-  /** Whom the grant was given to. */
+  /** Whom the grant was given to: the last of `subjects`. */
   user: z.strictObject({ name: z.string() }).optional(),
   /** The page, never with its query, its fragment or a password. */
   url: z
@@ -49,6 +49,8 @@ export const recordSchema = z.strictObject({
     solve_id: z.string().optional(),
     /** The budgets that the solve draws on, widest first. */
     budgets: z.array(z.string()).optional(),
+    /** Whom the grant and each grant above it was given to, widest first; only where there are several. */
+    subjects: z.array(z.string()).optional(),
     layer: z.string().optional(),
     retry_at: z.iso.datetime().optional(),
     /** How many denials of one kind this record stands for. */

@@ -17,6 +17,8 @@ export type AuditAction =
   | 'rejected'
   | 'paused'
   | 'resumed'
+  | 'issued'
+  | 'revoked'
   | 'alert'
   | 'opened'
   | 'closed'
@@ -38,6 +40,8 @@ export interface AuditEvent {
   readonly path?: readonly string[] | undefined
   /** Whom the grant was given to. */
   readonly subject?: string | undefined
+  /** Whom the grant and each grant above it was given to, widest first; only where there are several. */
+  readonly subjects?: readonly string[] | undefined
   /** The challenge's family. */
   readonly family?: string | undefined
   /** The challenge's variant. */

@@ -1,5 +1,6 @@
 import type { MaybePromise } from '../base/async.js'
-import type { Policy } from '../policy/schema.js'
+import { type Policy, zoneOf } from '../policy/schema.js'
+import { SigningKeys } from '../tokens/keys.js'
 import { Gate } from './admission/gate.js'
 import { Advisor } from './advice/advisor.js'
 import { RootGrant } from './guard.js'
@@ -11,6 +12,7 @@ import { Recovery } from './service/recovery.js'
 import { SharedTimings } from './service/shared-timings.js'
 import { SolvePipeline } from './solve/pipeline.js'
 import { Budget, termsOf } from './spending/budgets.js'
+import { GuardTokens } from './tokens/tokens.js'
 import type { Grant, Guard } from './types.js'
 
 export type { GuardParts } from './runtime.js'
@@ -29,7 +31,7 @@ export async function composeGuard(policy: Policy, parts: GuardParts): Promise<G
     opened = true
     // First of all: a file that no head knows counts as one that was added.
     if (sink.head) await ledger.saveHead(sink.head)
-    return start(runtime, policy, parts.auditFolder)
+    return start(runtime, policy, parts)
   } catch (error) {
     // The first error is the one to report.
     if (opened) {
@@ -55,31 +57,33 @@ function withTelemetry(parts: GuardParts): GuardParts {
 
 /** A grant over parts that are not opened: it explains, and nothing else. */
 export function composeUnopened(policy: Policy, parts: GuardParts): Pick<Grant, 'explain'> {
-  return connect(new GuardRuntime(parts), policy).guard
+  return connect(new GuardRuntime(parts), policy, parts).guard
 }
 
 /** Connects the parts. */
-function connect(runtime: GuardRuntime, policy: Policy) {
+function connect(runtime: GuardRuntime, policy: Policy, { tokenKeys }: Pick<GuardParts, 'tokenKeys'>) {
   const client = new SolverClient(runtime)
   const recovery = new Recovery(runtime, client, policy, new Gate(policy))
   const pipeline = new SolvePipeline(runtime, client, recovery)
   const timings = new SharedTimings(runtime)
   const advisor = new Advisor(runtime, timings)
-  const guard = new RootGrant(runtime, policy, { pipeline, recovery, timings, advisor })
+  const tokens = new GuardTokens(runtime, new SigningKeys(tokenKeys, runtime.clock), zoneOf(policy))
+  const guard = new RootGrant(runtime, policy, { pipeline, recovery, timings, advisor, tokens })
   addHost(guard, runtime, pipeline, recovery)
-  return { guard, recovery, timings, advisor }
+  return { guard, recovery, timings, advisor, tokens }
 }
 
 /** Connects the parts, and starts the heartbeat. */
-function start(runtime: GuardRuntime, policy: Policy, auditFolder?: string): Guard {
-  const { guard, recovery, timings, advisor } = connect(runtime, policy)
+function start(runtime: GuardRuntime, policy: Policy, parts: GuardParts): Guard {
+  const { guard, recovery, timings, advisor, tokens } = connect(runtime, policy, parts)
+  tokens.open()
   runtime.start(new Budget(runtime.name, termsOf(policy.budget)), (isFirst) => {
     const inBackground = (work: () => Promise<unknown>) => runtime.background(work, 'LEDGER_UNAVAILABLE')
     inBackground(() => recovery.claimOrphans())
     inBackground(() => advisor.heartbeat())
     inBackground(() => timings.sync())
     inBackground(() => runtime.warnOfDueKeys(policy.key.rotateEveryMs))
-    if (isFirst) inBackground(() => checkWhichLedger(runtime, auditFolder))
+    if (isFirst) inBackground(() => checkWhichLedger(runtime, parts.auditFolder))
     // Skipped on the first heartbeat: most processes end before the result would be used.
     if (isFirst) return
     inBackground(async () => {

@@ -9,6 +9,7 @@ import { createTransport } from '../egress/create.js'
 import { wireLog } from '../egress/wire-log.js'
 import { fileLedger } from '../ledger/file.js'
 import { parsePolicy, zoneOf } from '../policy/schema.js'
+import { tokenKeyFile } from '../tokens/key-file.js'
 import { accountsOf } from './accounts/options.js'
 import { checkName } from './admission/names.js'
 import { composeGuard } from './compose.js'
@@ -61,6 +62,7 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
     alerts: options.alerts && [...options.alerts],
     onLeak: options.onLeak,
     connectWithinMs: connectWithin,
+    tokenKeys: options.tokens?.keys ?? tokenKeyFile(join(stateDir, 'token.key'), () => keepOutOfGit(stateDir)),
   }
   return composeGuard(policy, { ...parts, telemetry: await loadTelemetry() })
 }

@@ -70,7 +70,7 @@ export async function explainPolicy(
     },
   )
   const sink = { kind: 'none', open() {}, write: () => undefined, close() {} }
-  const parts = { name: NAME, clock: stoppedAt(now), accounts, ledger, sink }
+  const parts = { name: NAME, clock: stoppedAt(now), accounts, ledger, sink, tokenKeys: NO_SECRET }
   return composeUnopened(parsed, parts).explain(challengeOrUrl, { at })
 }
 

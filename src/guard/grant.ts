@@ -4,10 +4,11 @@ import type { AnyChallenge } from '../base/challenge.js'
 import { type DeniedError, SolveguardError } from '../base/errors.js'
 import { freezeClass, frozenCopy } from '../base/frozen.js'
 import { canReach } from '../base/public-host.js'
-import type { BudgetClaim } from '../ledger/ledger.js'
+import type { BudgetClaim, FactName } from '../ledger/ledger.js'
 import { narrow, smaller } from '../policy/narrow.js'
 import { type PageProxy, parsePageProxy } from '../policy/page-proxy.js'
 import { type NarrowingInput, type Policy, parseNarrowing, zoneOf } from '../policy/schema.js'
+import type { TokenLink } from '../tokens/claims.js'
 import type { Account } from './accounts/account.js'
 import { Gate } from './admission/gate.js'
 import type { GrantContext } from './admission/grant-context.js'
@@ -19,8 +20,10 @@ import type { KeyRegistry } from './keys/registry.js'
 import { withLedgerTimeout } from './ledger-timeout.js'
 import type { Outbox } from './observability/outbox.js'
 import type { Recorder } from './observability/recorder.js'
+import type { KeyClock } from './ports.js'
 import { RedactedSolution } from './solve/solution.js'
 import { Budget, type BudgetPath, dayStatus, originTermsOf, type Terms, termsOf } from './spending/budgets.js'
+import { linkBudgetId, readStops, revocationOf, stopsOf, subjectPauseOf, tokenPauseOf } from './spending/stops.js'
 import { clocksStatus, type ProcessStatusDeps, processStatus, type Solving, solverStatus } from './status.js'
 import { type SolveStreamDeps, solveStream } from './streams/solve-stream.js'
 import type {
@@ -34,6 +37,7 @@ import type {
   SolveStream,
   Status,
   StreamOptions,
+  TokenLinkStatus,
   Verdict,
 } from './types.js'
 
@@ -42,8 +46,26 @@ const MAX_ID_LENGTH = 700
 /** For how many page origins a grant caches the budgets. */
 const MAX_ORIGINS = 1_000
 
+/** One link of the token that a grant stands for. */
+export interface GrantLink {
+  readonly id: string
+  readonly subject: string | undefined
+  /** When it, or one before it, expires; wall-clock ms. */
+  readonly expiresAt: number
+}
+
+/** Whom a grant and those above it were given to, widest first. */
+interface GrantHolders {
+  readonly subjects: readonly string[]
+  readonly links: readonly GrantLink[]
+  /** The thresholds of the grant's own budget, where they are not those of its policy. */
+  readonly alertsAt?: readonly number[] | undefined
+}
+
+const NO_HOLDERS: GrantHolders = { subjects: [], links: [] }
+
 /** What every grant needs from its guard. */
-export interface GrantDeps extends SolveStreamDeps, ProcessStatusDeps {
+export interface GrantDeps extends SolveStreamDeps, ProcessStatusDeps, KeyClock {
   readonly accounts: readonly Account[]
   readonly keyRegistry: Pick<KeyRegistry, 'listFacts' | 'known'>
   readonly outbox: Pick<Outbox, 'status'>
@@ -58,7 +80,9 @@ export interface GrantDeps extends SolveStreamDeps, ProcessStatusDeps {
 export class PolicyGrant implements Grant, GrantContext {
   readonly policy: Policy
   readonly path: readonly string[]
-  readonly subject: string | undefined
+  readonly subjects: readonly string[]
+  readonly links: readonly GrantLink[]
+  readonly unless: readonly FactName[] | undefined
   readonly gate: Gate
   readonly #deps: GrantDeps
   readonly #solving: Solving
@@ -73,7 +97,15 @@ export class PolicyGrant implements Grant, GrantContext {
     freezeClass(PolicyGrant)
   }
 
-  constructor(deps: GrantDeps, solving: Solving, policy: Policy, above: BudgetPath, id: string, subject?: string) {
+  /** @param holders whom the grant was given to: absent for a guard itself */
+  constructor(
+    deps: GrantDeps,
+    solving: Solving,
+    policy: Policy,
+    above: BudgetPath,
+    id: string,
+    holders: GrantHolders = NO_HOLDERS,
+  ) {
     this.#deps = deps
     this.#solving = solving
     this.#policyWithPasswords = policy
@@ -84,9 +116,13 @@ export class PolicyGrant implements Grant, GrantContext {
     })
     this.#pageProxies = frozenCopy(policy.pageProxies.map(pageProxyOf))
     for (const { host } of this.#pageProxies) checkReach(deps, host)
-    this.subject = subject
-    this.gate = new Gate(policy)
-    this.#budgets = above.with(new Budget(id, termsOf(policy.budget)))
+    this.subjects = frozenCopy(holders.subjects)
+    this.links = frozenCopy(holders.links)
+    this.unless = stopsOf(deps.name, this.subjects, this.links)
+    const expiresAt = this.links.at(-1)?.expiresAt
+    this.gate = new Gate(policy, expiresAt === undefined ? undefined : { at: expiresAt, keyTime: () => deps.keyTime() })
+    const { alertsAt = policy.budget.alertsAt } = holders
+    this.#budgets = above.with(new Budget(id, termsOf({ ...policy.budget, alertsAt })))
     this.#perOrigin = originTermsOf(policy.budget)
     this.path = this.#budgets.ids
     // A class that extends this one has fields of its own to set first.
@@ -145,8 +181,27 @@ export class PolicyGrant implements Grant, GrantContext {
           'use shorter ones.',
       )
     }
-    const policy = narrow(this.#policyWithPasswords, parseNarrowing(narrowing, zoneOf(this.#policyWithPasswords)))
-    return new PolicyGrant(this.#deps, this.#solving, policy, this.#budgets, id, subject ?? this.subject)
+    const policy = parseNarrowing(narrowing, zoneOf(this.#policyWithPasswords))
+    return this.#below(policy, id, { subjects: withSubject(this.subjects, subject), links: this.links })
+  }
+
+  /**
+   * The grant that a token's next link stands for, below this one.
+   * @throws SolveguardError `CONFIG_INVALID` for a policy that this guard cannot have
+   */
+  narrowByLink({ policy, ...link }: TokenLink, expiresAt: number): PolicyGrant {
+    const { id, subject } = link
+    return this.#below(policy, linkBudgetId(this.#deps.name, id), {
+      subjects: withSubject(this.subjects, subject),
+      links: [...this.links, { id, subject, expiresAt }],
+      // The thresholds of the guard are not a link's: a holder makes as many links as it likes.
+      alertsAt: policy.budget.alertsAt,
+    })
+  }
+
+  #below(narrowing: Policy, id: string, holders: GrantHolders): PolicyGrant {
+    const policy = narrow(this.#policyWithPasswords, narrowing)
+    return new PolicyGrant(this.#deps, this.#solving, policy, this.#budgets, id, holders)
   }
 
   originDenial(what: 'page' | 'frame', address: string): DeniedError | undefined {
@@ -181,6 +236,23 @@ export class PolicyGrant implements Grant, GrantContext {
     }
   }
 
+  /** What was spent by each link of the token that the grant stands for, and what stops it. */
+  async #linkStatus(now: number): Promise<readonly TokenLinkStatus[]> {
+    if (this.links.length === 0) return []
+    const { ledger, name } = this.#deps
+    const stops = await readStops(ledger, name, now)
+    return Promise.all(
+      this.links.map(async ({ id, subject, expiresAt }) => {
+        const { spent, reserved } = await ledger.usage(linkBudgetId(name, id), now)
+        const revoked = stops.of(revocationOf(name, id))
+        const ofSubject = subject === undefined ? undefined : stops.of(subjectPauseOf(name, subject))
+        const paused = stops.of(tokenPauseOf(name, id)) ?? ofSubject
+        const [why, whyPaused] = [frozenCopy(revoked), frozenCopy(paused)]
+        return { id, subject, expiresAt: new Date(expiresAt), spent, reserved, revoked: why, paused: whyPaused }
+      }),
+    )
+  }
+
   async status(): Promise<Status> {
     if (this.#deps.closed) throw closed()
     const { clock, ledger, accounts, name, keyRegistry, outbox, balanceMonitor } = this.#deps
@@ -191,6 +263,7 @@ export class PolicyGrant implements Grant, GrantContext {
         outbox.status(),
         balanceMonitor.listFacts(),
         this.budgetStatus(),
+        this.#linkStatus(now),
         promised(() => (id === name ? undefined : ledger.usage(name, now))),
         promised(() => keyRegistry.listFacts()),
         ...accounts.map(async ({ claim }) => claim && ledger.usage(claim.id, now, claim.at(now).limits.perCalendarDay)),
@@ -200,7 +273,10 @@ export class PolicyGrant implements Grant, GrantContext {
           return threads && ledger.usage(threads.id, now)
         }),
       ])
-      const [alerts, readings, { usage, ...budget }, root, facts, ...own] = await withLedgerTimeout(clock, replies)
+      const [alerts, readings, { usage, ...budget }, links, root, facts, ...own] = await withLedgerTimeout(
+        clock,
+        replies,
+      )
       const solvers = accounts.map((account, index) => {
         const known = keyRegistry.known(account, facts, now)
         const status = solverStatus(
@@ -218,6 +294,8 @@ export class PolicyGrant implements Grant, GrantContext {
       const route = accounts[0]?.describeRoute(this.#policyWithPasswords.egress)
       return printedAsSentence({
         name: id,
+        subjects: this.subjects,
+        links,
         ...budget,
         paused: frozenCopy(usage.paused ?? root?.paused),
         key: first.key,
@@ -244,6 +322,11 @@ function timeOf(at: Date): number {
   const ms = at instanceof Date ? at.getTime() : Number.NaN
   if (Number.isFinite(ms)) return ms
   throw new SolveguardError('CONFIG_INVALID', "options.at: expected a Date such as new Date('2026-12-24T10:00Z').")
+}
+
+/** A subject more, unless it is the same as that of the grant above. */
+function withSubject(subjects: readonly string[], subject: string | undefined): readonly string[] {
+  return subject === undefined || subject === subjects.at(-1) ? subjects : [...subjects, subject]
 }
 
 function pageProxyOf(canonical: string): PageProxy {

@@ -1,7 +1,9 @@
 import type { MaybePromise } from '../base/async.js'
 import { SolveguardError } from '../base/errors.js'
 import { freezeClass } from '../base/frozen.js'
-import type { Policy } from '../policy/schema.js'
+import type { NarrowingInput, Policy } from '../policy/schema.js'
+import { expiryOf, invalid } from '../tokens/claims.js'
+import type { VerifiedToken } from '../tokens/verify.js'
 import { checkName } from './admission/names.js'
 import type { Advisor } from './advice/advisor.js'
 import { closed, ledgerDown } from './errors.js'
@@ -13,13 +15,31 @@ import type { SharedTimings } from './service/shared-timings.js'
 import type { SolvePipeline } from './solve/pipeline.js'
 import { BudgetPath } from './spending/budgets.js'
 import { batchItems } from './streams/batch.js'
-import type { Advice, AdviceOptions, BatchItem, Guard, GuardEvents } from './types.js'
+import { RecentMap } from './tokens/recent-map.js'
+import { pauseReason, stopTarget } from './tokens/stop-target.js'
+import type { GuardTokens } from './tokens/tokens.js'
+import type {
+  Advice,
+  AdviceOptions,
+  BatchItem,
+  Grant,
+  Guard,
+  GuardEvents,
+  IssuedToken,
+  PauseTarget,
+  TokenOptions,
+} from './types.js'
+
+/** For how many tokens a process remembers the grant: some kilobytes each. */
+const MAX_TOKEN_GRANTS = 1_000
 
 /** What the root grant needs besides what every grant needs. */
 export interface RootGrantDeps extends GrantDeps, BackgroundTasks {
   readonly events: Pick<Events, 'on'>
   /** Lifts every pause of the guard and its accounts. */
   resume(): Promise<void>
+  /** Pauses the guard, in every process. */
+  pauseAll(message: string): Promise<void>
   /** The first step of closing: no new work starts. */
   beginClose(): void
   /** Runs these steps, and releases everything. Never rejects. */
@@ -32,6 +52,7 @@ export interface GuardServices {
   readonly recovery: Pick<Recovery, 'recover' | 'following' | 'close'>
   readonly timings: Pick<SharedTimings, 'publish'>
   readonly advisor: Pick<Advisor, 'recommend'>
+  readonly tokens: Pick<GuardTokens, 'issue' | 'resolve' | 'verify' | 'revoke' | 'pause' | 'resume' | 'close'>
 }
 
 /** The root grant, with what only a guard can do. */
@@ -39,6 +60,10 @@ export class RootGrant extends PolicyGrant implements Guard {
   readonly name: string
   readonly #deps: RootGrantDeps
   readonly #services: GuardServices
+  /** The grants of the tokens that were used last, so that their ledger arguments are made once. */
+  readonly #tokenGrants = new RecentMap<{ readonly verified: VerifiedToken; readonly grant: PolicyGrant }>(
+    MAX_TOKEN_GRANTS,
+  )
   #closing: Promise<void> | undefined
 
   static {
@@ -70,9 +95,57 @@ export class RootGrant extends PolicyGrant implements Guard {
     }
   }
 
-  async resume(): Promise<void> {
+  async issueToken(policy: NarrowingInput, options?: TokenOptions): Promise<IssuedToken> {
     if (this.#deps.closed) throw closed()
-    await this.#deps.resume()
+    return this.#services.tokens.issue(policy, options, (link, expiresAt) => this.narrowByLink(link, expiresAt))
+  }
+
+  async verifyToken(text: string): Promise<Grant> {
+    if (this.#deps.closed) throw closed()
+    const { tokens } = this.#services
+    const token = await tokens.resolve(text)
+    const known = this.#tokenGrants.get(token)
+    const verified = await tokens.verify(token, known?.verified)
+    if (known) return known.grant
+    const grant = this.#grantOf(verified)
+    this.#tokenGrants.set(token, { verified, grant })
+    return grant
+  }
+
+  async revokeToken(id: string): Promise<void> {
+    if (this.#deps.closed) throw closed()
+    await this.#services.tokens.revoke(id)
+  }
+
+  async pause(reason?: string, target?: PauseTarget): Promise<void> {
+    if (this.#deps.closed) throw closed()
+    const message = pauseReason(reason)
+    const stop = stopTarget(this.name, target)
+    if (stop) return this.#services.tokens.pause(message, stop)
+    try {
+      await this.#deps.pauseAll(message)
+    } catch (error) {
+      throw ledgerDown(error)
+    }
+  }
+
+  async resume(target?: PauseTarget): Promise<void> {
+    if (this.#deps.closed) throw closed()
+    const stop = stopTarget(this.name, target)
+    await (stop ? this.#services.tokens.resume(stop) : this.#deps.resume())
+  }
+
+  /** @throws DeniedError `TOKEN_INVALID` for a policy that this guard cannot have */
+  #grantOf({ links }: VerifiedToken): PolicyGrant {
+    let grant: PolicyGrant = this
+    for (const [index, link] of links.entries()) {
+      try {
+        grant = grant.narrowByLink(link, expiryOf(links.slice(0, index + 1)))
+      } catch {
+        throw invalid(`this guard cannot have the policy of its link ${link.id}`)
+      }
+    }
+    return grant
   }
 
   close(): Promise<void> {
@@ -85,8 +158,9 @@ export class RootGrant extends PolicyGrant implements Guard {
   }
 
   async #close(): Promise<void> {
-    const { pipeline, recovery, timings } = this.#services
+    const { pipeline, recovery, timings, tokens } = this.#services
     this.#deps.beginClose()
+    tokens.close()
     await this.#deps.close([
       () => pipeline.close(),
       () => recovery.close(),

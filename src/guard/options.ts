@@ -116,6 +116,22 @@ export interface GuardOptions {
    */
   stateDir?: string | undefined
   /**
+   * The tokens that the guard issues and verifies.
+   *
+   * @default a signing key of its own in `stateDir`
+   */
+  tokens?:
+    | {
+        /**
+         * Where the keys that sign tokens come from: at least 32 characters, of random. The current one signs, and the
+         * previous one, where the provider has it, still verifies. Give all processes of the guard the same.
+         *
+         * @default the file `token.key` in `stateDir`, made at random by the process that first needs it
+         */
+        keys?: SecretProvider | undefined
+      }
+    | undefined
+  /**
    * Certificates in PEM to trust in place of the machine's, for a proxy or a service with a private CA.
    *
    * @default the machine's certificates
@@ -188,6 +204,7 @@ const optionsShape = z.strictObject(
     sharedKey: z.boolean({ error: 'expected true or false' }).optional(),
     connectWithin: duration.refine((ms) => ms >= 1000 && ms <= 600_000, 'expected 1s to 10m').optional(),
     stateDir: z.string({ error: EXPECTED_STATE_DIR }).min(1, EXPECTED_STATE_DIR).optional(),
+    tokens: z.strictObject({ keys: aSecret.optional() }).optional(),
     ca: z.union([pem, z.array(pem)], { error: EXPECTED_CA }).optional(),
     trace: z.string({ error: EXPECTED_TRACE }).min(1, EXPECTED_TRACE).optional(),
     logger: aLogger.optional(),

@@ -17,6 +17,7 @@ import type {
 } from '../ledger/ledger.js'
 import { formatUsd } from '../policy/money.js'
 import type { Outage } from '../secrets/cache.js'
+import type { SecretProvider } from '../secrets/provider.js'
 import { Account, type AccountParts } from './accounts/account.js'
 import { Pauses, pausedBudgetOf } from './accounts/pauses.js'
 import { BalanceMonitor } from './balance/monitor.js'
@@ -57,6 +58,8 @@ export interface GuardParts {
   readonly machine?: Machine | undefined
   /** The folder of the audit log, where it is in files. */
   readonly auditFolder?: string | undefined
+  /** Where the keys that sign tokens come from. */
+  readonly tokenKeys: SecretProvider
 }
 
 /** How long a process counts as alive after its last heartbeat. */
@@ -272,6 +275,14 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
       const paused = this.ledger.pause(budgetId, reason)
       return isPromise(paused) ? paused.then(report) : report(paused)
     }, 'LEDGER_UNAVAILABLE')
+  }
+
+  /** Pauses the guard by hand. The first reason is kept, as with any pause. */
+  async pauseAll(message: string): Promise<void> {
+    const reason: PauseReason = { code: 'MANUAL', message, at: this.clock.now() }
+    if (!(await this.ledger.pause(this.name, reason))) return
+    this.recorder.write({ action: 'paused', at: reason.at, guard: this.name, code: reason.code, message })
+    this.pauses.observe(this.name, reason)
   }
 
   /** Called when another process has lifted the pause: refused keys may be tried again. */

@@ -207,10 +207,11 @@ export interface Grant {
    * solve that fails after the service took the task may have cost something; the ledger counts it.
    *
    * @throws DeniedError a layer denied the solve: `ORIGIN_NOT_NAMED`, `ORIGIN_OPAQUE` (origin); `OUTSIDE_SCHEDULE`,
-   *   `KEY_TOO_OLD` (time); `SECRET_MISSING`, `SECRET_UNSAFE`, `SECRET_INVALID`, `SECRET_DENIED`, `SECRET_UNAVAILABLE`,
-   *   `KEY_OF_ANOTHER_ENVIRONMENT` (secret); `EGRESS_CONFLICT`, `EGRESS_ADDRESS`, `EGRESS_UNVERIFIED`,
-   *   `PAGE_PROXY_CONFLICT` (network); `BUDGET_EXHAUSTED`, `RATE_EXCEEDED`, `SLOTS_FULL`, `PAGE_LIMIT_REACHED`,
-   *   `PRICE_TOO_HIGH`, `GUARD_PAUSED`, `LEDGER_UNAVAILABLE`, `LEDGER_UNSAFE` (spending); `AUDIT_UNAVAILABLE` (audit)
+   *   `KEY_TOO_OLD`, `TOKEN_EXPIRED`, `TOKEN_REVOKED` (time); `SECRET_MISSING`, `SECRET_UNSAFE`, `SECRET_INVALID`,
+   *   `SECRET_DENIED`, `SECRET_UNAVAILABLE`, `KEY_OF_ANOTHER_ENVIRONMENT` (secret); `EGRESS_CONFLICT`,
+   *   `EGRESS_ADDRESS`, `EGRESS_UNVERIFIED`, `PAGE_PROXY_CONFLICT` (network); `BUDGET_EXHAUSTED`, `RATE_EXCEEDED`,
+   *   `SLOTS_FULL`, `PAGE_LIMIT_REACHED`, `PRICE_TOO_HIGH`, `GUARD_PAUSED`, `LEDGER_UNAVAILABLE`, `LEDGER_UNSAFE`
+   *   (spending); `AUDIT_UNAVAILABLE` (audit)
    * @throws SolveguardError anything else: `CHALLENGE_INVALID`, `TEST_KEY_BLOCKS`, `FAMILY_UNSUPPORTED`,
    *   `PAGE_PROXY_UNSUPPORTED`, `PAGE_PROXY_FAILED`, `SOLVE_ABORTED`, `SOLVE_TIMEOUT`, `CAPTCHA_UNSOLVABLE`,
    *   `SOLVER_BUSY`, `SOLVER_UNREACHABLE`, `SOLVER_REPLY_INVALID`, `SOLVER_REFUSED`, `SOLVER_ERROR`, `KEY_REFUSED`,
@@ -341,6 +342,53 @@ export interface Verdict {
   readonly retryAt?: Date | undefined
   /** Every layer, in the order in which they are asked: those after one that denies are asked too. */
   readonly layers: readonly LayerVerdict[]
+}
+
+/** Options of `issueToken`. */
+export interface TokenOptions {
+  /**
+   * How long the token is valid: `1s` to `30d`.
+   *
+   * @default '15m'
+   */
+  ttl?: Duration | undefined
+  /**
+   * Whom the token is for: up to 100 printable characters. It is in the token, on the record of each solve and in
+   * `status()`, and can be paused.
+   *
+   * @default none
+   */
+  subject?: string | undefined
+  /**
+   * Whether there is a handle too: 32 characters that stand for the token, for clients that take no longer key, and for
+   * keys in URLs. The ledger keeps it until the token expires.
+   *
+   * @default false
+   */
+  handle?: boolean | undefined
+}
+
+/**
+ * A short-lived token. Printing or serializing it leaves the token and the handle out: read the properties where you
+ * pass them on.
+ */
+export interface IssuedToken {
+  /** The token: a signed, narrowed grant. Its policy can be read by who has it. */
+  readonly token: string
+  /** 32 characters that stand for the token; only where they were asked for. */
+  readonly handle?: string | undefined
+  /** The id of its link: its budget and its revocation are under this id. */
+  readonly id: string
+  /** When it expires. */
+  readonly expiresAt: Date
+}
+
+/** What to pause or resume, in place of the whole guard. At most one of both. */
+export interface PauseTarget {
+  /** All solves of this subject, whichever token or grant it has. */
+  subject?: string | undefined
+  /** All solves of the token with this link, and of all that were narrowed from it: the `id` of `issueToken`. */
+  token?: string | undefined
 }
 
 /** Options of `narrow`. */
@@ -536,6 +584,24 @@ export interface ProcessStatus {
   readonly denied: Readonly<Partial<Record<Code, number>>>
 }
 
+/** One link of a token: what was spent with it, and what stops it. */
+export interface TokenLinkStatus {
+  /** The link's id. */
+  readonly id: string
+  /** Whom it is for. */
+  readonly subject?: string | undefined
+  /** When it expires. */
+  readonly expiresAt: Date
+  /** What was spent with it and all below it in the last 24 hours, in micro-dollars. */
+  readonly spent: Money
+  /** What its solves under way have reserved, in micro-dollars. */
+  readonly reserved: Money
+  /** Why it is revoked; absent while it is not. */
+  readonly revoked?: PauseReason | undefined
+  /** Why it, or its subject, is paused; absent while it is not. */
+  readonly paused?: PauseReason | undefined
+}
+
 /**
  * The state of a guard or grant: its budgets, its key (never the key itself), its schedule and its parts. `console.log`
  * prints it in sentences, as `formatStatus` does.
@@ -543,6 +609,10 @@ export interface ProcessStatus {
 export interface Status {
   /** The id of its budget: the guard's name, or the path of a grant. */
   readonly name: string
+  /** Whom the grant and the grants above it were given to, widest first; empty for a guard. */
+  readonly subjects: readonly string[]
+  /** The links of the token that the grant stands for, the one that was issued first; empty without a token. */
+  readonly links: readonly TokenLinkStatus[]
   /** The day's budget; amounts in micro-dollars. */
   readonly day: DayStatus
   /** The rate: solves in the last 60 seconds. */
@@ -882,14 +952,62 @@ export interface Guard extends Grant, AsyncDisposable {
    */
   batch(name: string): Promise<readonly BatchItem[]>
   /**
+   * Issues a short-lived token, which stands for a narrowed grant of this guard. It holds no key. It works wherever a
+   * key would: `verifyToken` takes it. Its holder can narrow it further, offline, with `narrowToken` of
+   * `solveguard/tokens`.
+   *
+   * @param policy what the token allows, besides what the guard allows; without `egress`
+   * @throws SolveguardError `CONFIG_INVALID` that names the field; `GUARD_CLOSED`
+   * @throws DeniedError of the secret layer, where there is no signing key; `AUDIT_UNAVAILABLE`, `LEDGER_UNAVAILABLE`
+   * @example
+   * const { token, id } = await guard.issueToken({ budget: { perDay: usd(0.1) } }, { ttl: '15m', subject: 'ci-4711' })
+   */
+  issueToken(policy: NarrowingInput, options?: TokenOptions): Promise<IssuedToken>
+  /**
+   * Verifies a token or a handle, and returns the grant that it stands for. Each solve of the grant draws on a budget
+   * for each link of the token, and is denied once one of them has expired or is revoked.
+   *
+   * @throws DeniedError `TOKEN_INVALID`, `TOKEN_KEY_UNKNOWN`, `TOKEN_ALTERED`, `TOKEN_AUDIENCE`, `TOKEN_WIDENED`,
+   *   `HANDLE_UNKNOWN` and others of the secret layer; `TOKEN_NOT_YET_VALID`, `TOKEN_EXPIRED`; for a handle also
+   *   `LEDGER_UNAVAILABLE`
+   * @throws SolveguardError `GUARD_CLOSED`
+   * @example
+   * const grant = await guard.verifyToken(token)
+   * const solution = await grant.solve(challenge)
+   */
+  verifyToken(token: string): Promise<Grant>
+  /**
+   * Revokes a link of tokens: no process reserves for it from now on, nor for any token that was narrowed from it.
+   *
+   * @param id the `id` of `issueToken`, or one of `describeToken`
+   * @throws SolveguardError `CONFIG_INVALID`, `GUARD_CLOSED`
+   * @throws DeniedError `LEDGER_UNAVAILABLE`: it is not revoked
+   */
+  revokeToken(id: string): Promise<void>
+  /**
+   * Pauses the guard, a subject or a token: every process of this name denies from its next reservation on. What was
+   * submitted before is followed to its end.
+   *
+   * @param reason a sentence for the denials and the record; up to 500 characters; default: that it was paused by hand
+   * @param target default: the whole guard
+   * @throws SolveguardError `CONFIG_INVALID`, `GUARD_CLOSED`
+   * @throws DeniedError `LEDGER_UNAVAILABLE`: it is not paused
+   * @example
+   * await guard.pause('The bill is being investigated.')
+   * await guard.pause('It loops.', { subject: 'ci-4711' })
+   */
+  pause(reason?: string, target?: PauseTarget): Promise<void>
+  /**
    * Lifts a pause for every process of this name, and fetches the keys again.
    *
+   * @param target what to resume; default: the guard and its accounts. A subject or a token is resumed only by name
    * @throws DeniedError `AUDIT_UNAVAILABLE`, `LEDGER_UNAVAILABLE`: the pause stays
    * @throws SolveguardError `GUARD_CLOSED`
    * @example
    * await guard.resume() // after the white-list, the key or the balance was corrected
+   * await guard.resume({ subject: 'ci-4711' })
    */
-  resume(): Promise<void>
+  resume(target?: PauseTarget): Promise<void>
   /**
    * Ends the solves of this process, writes pending records and releases the ledger. Tasks that the service took are
    * left to the next process. Always resolves: what could not be written is one alert for each code

@@ -19,6 +19,7 @@ export const anyEvent: fc.Arbitrary<AuditEvent> = fc.record({
   solveId: maybe(text),
   path: maybe(fc.array(text, { maxLength: 20 })),
   subject: maybe(text),
+  subjects: maybe(fc.array(text, { maxLength: 20 })),
   family: maybe(text),
   variant: maybe(text),
   sitekey: maybe(text),

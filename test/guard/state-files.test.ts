@@ -1,4 +1,15 @@
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
@@ -6,8 +17,10 @@ import { jsonlAudit } from '../../src/audit/jsonl.js'
 import { verifyAudit } from '../../src/audit/verify.js'
 import { createGuard } from '../../src/guard/create.js'
 import { fileLedger } from '../../src/ledger/file.js'
+import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
 import { captchaAI } from '../../src/solvers/captchaai.js'
+import { memoryAudit } from '../../src/testing/audit.js'
 import { type SolverService, startSolverService } from '../../src/testing/service/index.js'
 import { after, challenge, errorOf, fixedSecret, type Rig, rig } from './support.js'
 
@@ -79,6 +92,36 @@ describe('a guard with its ledger and audit log in files', () => {
     })
     await guard.close()
     expect(readFileSync(join(stateDir, '.gitignore'), 'utf8')).toBe('*\n')
+  })
+
+  it('makes one key for its tokens, when a process first needs it, that only its owner may read', async () => {
+    const stateDir = join(dir, 'state')
+    const make = () =>
+      createGuard({
+        policy: { origins: ['https://staging.example.com'] },
+        stateDir,
+        ledger: memoryLedger(),
+        audit: memoryAudit(),
+        secret: fixedSecret('a-key-for-the-tests'),
+      })
+    const guards = [await make(), await make()]
+    const late = await make()
+    expect(existsSync(join(stateDir, 'token.key'))).toBe(false)
+    const tokens = await Promise.all(guards.map((guard) => guard.issueToken({})))
+    for (const guard of guards) for (const { token } of tokens) await guard.verifyToken(token)
+    expect(readdirSync(stateDir).sort()).toEqual(['.gitignore', 'token.key'])
+    expect(statSync(join(stateDir, 'token.key')).mode & 0o777).toBe(0o600)
+    chmodSync(join(stateDir, 'token.key'), 0o644)
+    expect(await errorOf(late.issueToken({}))).toMatchObject({ code: 'SECRET_UNSAFE' })
+    for (const guard of [...guards, late]) await guard.close()
+  })
+
+  it('says what to do where the key for its tokens cannot be written', async () => {
+    writeFileSync(join(dir, 'a-file'), '')
+    const { guard } = await rig({ guardOptions: { stateDir: join(dir, 'a-file'), tokens: undefined } })
+    const error = await errorOf(guard.issueToken({}))
+    expect(error).toMatchObject({ code: 'SECRET_UNAVAILABLE' })
+    expect(error.message).toContain('tokens.keys')
   })
 
   it('is not created where the ledger or the audit log cannot be written', async () => {

@@ -63,6 +63,8 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     policy: { origins: ['https://staging.example.com'], budget: { perDay: usd(1) }, ...options.policy },
     ledger,
     audit,
+    // Its own would be a file in the state folder.
+    tokens: { keys: fixedSecret('0123456789abcdef'.repeat(4)) },
     ...(options.clock && { clock: options.clock }),
     ...options.guardOptions,
   })

@@ -7,6 +7,7 @@ import { matchesOrigin, type OriginOf, originOf } from '../../policy/origin.js'
 import { type ScheduleState, scheduleState } from '../../policy/schedule.js'
 import { type Policy, zoneOf } from '../../policy/schema.js'
 import type { SecretVersion } from '../../secrets/provider.js'
+import { expired } from '../../tokens/narrow.js'
 import { denied } from '../errors.js'
 
 /** What the free checks return for the layers after them. */
@@ -16,6 +17,14 @@ export interface AdmittedPage {
   /** The page's and the frame's address in the form that audit records may hold. */
   readonly page: string
   readonly frame: string | undefined
+}
+
+/** When a token expires, and the time by which that is judged. */
+export interface TokenExpiry {
+  /** Wall-clock ms. */
+  readonly at: number
+  /** Never goes back: a clock that is set back makes no token younger. */
+  keyTime(): number
 }
 
 /** How far ahead of this machine's clock a key's creation time may be. Beyond it the local clock counts as wrong. */
@@ -31,15 +40,18 @@ export class Gate {
   readonly #timeZone: string
   /** The next opening as text, which takes longer than a denial. */
   #opening: { readonly at: number; readonly text: string } | undefined
+  readonly #expiry: TokenExpiry | undefined
   #schedule: (ScheduleState & { readonly from: number }) | undefined
 
   static {
     freezeClass(Gate)
   }
 
-  constructor(policy: Policy) {
+  /** @param expiry of the token that the grant stands for */
+  constructor(policy: Policy, expiry?: TokenExpiry) {
     this.#policy = policy
     this.#timeZone = zoneOf(policy)
+    this.#expiry = expiry
     Object.freeze(this)
   }
 
@@ -50,6 +62,7 @@ export class Gate {
     const { open, changesAt } = this.schedule(now)
     // The same as `admitTime`, inlined: the error's stack has one frame less.
     if (!open) throw denied('OUTSIDE_SCHEDULE', this.#outside(changesAt, now), changesAt)
+    if (this.#expiry !== undefined) checkExpiry(this.#expiry)
     return {
       origin: page.origin,
       page: page.record,
@@ -64,6 +77,7 @@ export class Gate {
   admitTime(now: number): void {
     const { open, changesAt } = this.schedule(now)
     if (!open) throw denied('OUTSIDE_SCHEDULE', this.#outside(changesAt, now), changesAt)
+    if (this.#expiry !== undefined) checkExpiry(this.#expiry)
   }
 
   /** @throws DeniedError when the key is older than the policy allows */
@@ -129,6 +143,11 @@ export class Gate {
     for (const pattern of this.#policy.origins ?? []) if (matchesOrigin(pattern, parsed.origin)) return true
     return false
   }
+}
+
+/** @throws DeniedError `TOKEN_EXPIRED` */
+function checkExpiry(expiry: TokenExpiry): void {
+  if (expiry.keyTime() >= expiry.at) throw expired(expiry.at)
 }
 
 function unnamed(what: 'page' | 'frame', parsed: OriginOf): DeniedError {

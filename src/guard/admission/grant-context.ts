@@ -1,4 +1,4 @@
-import type { BudgetClaim } from '../../ledger/ledger.js'
+import type { BudgetClaim, FactName } from '../../ledger/ledger.js'
 import type { PageProxy } from '../../policy/page-proxy.js'
 import type { Policy } from '../../policy/schema.js'
 import type { Gate } from './gate.js'
@@ -14,7 +14,10 @@ export interface GrantContext {
    * @throws DeniedError `PAGE_PROXY_CONFLICT`
    */
   pageProxy(): PageProxy | undefined
-  readonly subject: string | undefined
+  /** Whom the grant was given to, and whom the grants above it, widest first. */
+  readonly subjects: readonly string[]
+  /** The facts that forbid its solves: a revoked or paused token, a paused subject. */
+  readonly unless: readonly FactName[] | undefined
   /** The current budgets that a solve on a page of this origin draws on, widest first. */
   claims(origin: string, now: number): readonly BudgetClaim[]
   /** The ids of these budgets. */

@@ -33,7 +33,7 @@ export interface ReserveDeps extends Omit<GuardContext, 'name'>, Pick<Registrati
 
 /** What a reservation reads of a job. */
 export interface ReservingJob extends BudgetedJob {
-  readonly grant: Pick<GrantContext, 'claims' | 'pathFor'>
+  readonly grant: Pick<GrantContext, 'claims' | 'pathFor' | 'unless'>
   /** How long it may queue for rate and slots, in ms. */
   readonly waitMs: number
   readonly gate: Pick<Gate, 'admitTime'>
@@ -177,6 +177,7 @@ function ask(deps: ReserveDeps, job: ReservingJob): MaybePromise<ReserveResult> 
     path: job.account.path(job.grant.claims(job.admitted.origin, now), job.key, now),
     amount: job.amount,
     deadline: job.reservationExpiresAt,
+    unless: job.grant.unless,
     head: deps.recorder.head,
   }
   return deps.ledger.reserve(request, now)

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto'
 import type { Code, DeniedError } from '../../base/errors.js'
-import type { PauseReason, ReserveResult } from '../../ledger/ledger.js'
+import { frozenCopy } from '../../base/frozen.js'
+import type { FactName, Ledger, PauseReason, ReserveResult } from '../../ledger/ledger.js'
 import { denied } from '../errors.js'
 
 /*
@@ -8,6 +10,62 @@ import { denied } from '../errors.js'
  */
 
 const REVOKED = 'revoked'
+const PAUSED = 'paused'
+
+/** The id of the budget of a token's link. No grant of another kind has it: names have no `~`. */
+export function linkBudgetId(guard: string, linkId: string): string {
+  return `${guard}/~${linkId}`
+}
+
+/** Every fact that forbids the solves of a grant with these subjects and links; undefined for a grant with none. */
+export function stopsOf(
+  guard: string,
+  subjects: readonly string[],
+  links: readonly { readonly id: string }[],
+): readonly FactName[] | undefined {
+  if (subjects.length === 0 && links.length === 0) return undefined
+  return frozenCopy([
+    ...links.flatMap(({ id }) => [revocationOf(guard, id), tokenPauseOf(guard, id)]),
+    ...subjects.map((subject) => subjectPauseOf(guard, subject)),
+  ])
+}
+
+/** All that is stopped under a guard's name now. */
+export async function readStops(
+  ledger: Pick<Ledger, 'listFacts'>,
+  guard: string,
+  now: number,
+): Promise<{ of(stop: FactName): PauseReason | undefined }> {
+  const scopes = [`${REVOKED}/${guard}`, `${PAUSED}/${guard}`]
+  const facts = await Promise.all(scopes.map(async (scope) => ledger.listFacts(scope, now)))
+  return {
+    of({ scope, name }) {
+      const fact = facts[scopes.indexOf(scope)]?.find((each) => each.name === name)
+      return fact && readStop(fact.value)
+    },
+  }
+}
+
+/** The revocation of a link of tokens, and so of every token that has it. */
+export function revocationOf(guard: string, linkId: string): FactName {
+  return { scope: `${REVOKED}/${guard}`, name: linkId }
+}
+
+/** The pause of a link of tokens. */
+export function tokenPauseOf(guard: string, linkId: string): FactName {
+  return { scope: `${PAUSED}/${guard}`, name: `token ${linkId}` }
+}
+
+/** The pause of a subject. Hashed, because a subject may be longer than the name of a fact. */
+export function subjectPauseOf(guard: string, subject: string): FactName {
+  const digest = createHash('sha256').update(String(subject)).digest('hex')
+  return { scope: `${PAUSED}/${guard}`, name: `subject ${digest.slice(0, 32)}` }
+}
+
+/** A reason as the value of such a fact. */
+export function stopValue(reason: PauseReason): string {
+  return JSON.stringify([reason.code, reason.message.slice(0, 500), reason.at])
+}
 
 /** The reason in such a fact. Other processes wrote it, so it may have any form. */
 function readStop(value: string): PauseReason {

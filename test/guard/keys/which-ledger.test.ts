@@ -40,6 +40,7 @@ async function live({ state = 'state', isCi = false, sharedKey, solves = 0 }: Se
     {
       name: 'tests',
       clock,
+      tokenKeys: fixedSecret('0123456789abcdef0123456789abcdef'),
       accounts: [
         {
           name: 'captchaai',

@@ -31,7 +31,7 @@ function requestReservation(core: ReserveDeps, path: readonly BudgetClaim[], wai
   const ids = path.map(({ id }) => id)
   const startedAt = clock.monotonic()
   const job: ReservingJob = {
-    grant: { claims: () => path, pathFor: () => ids },
+    grant: { claims: () => path, pathFor: () => ids, unless: undefined },
     waitMs,
     admitted: { origin: '' },
     gate: { admitTime() {} },

@@ -1,0 +1,175 @@
+import { z } from 'zod'
+import { DeniedError, SolveguardError } from '../../base/errors.js'
+import type { NewFact, PauseReason } from '../../ledger/ledger.js'
+import { durationMs } from '../../policy/duration.js'
+import { check, duration, type NarrowingInput } from '../../policy/schema.js'
+import { subjectShape, type TokenLink } from '../../tokens/claims.js'
+import { handleName, isHandle, newHandle, openToken, sealToken } from '../../tokens/handle.js'
+import { signNewToken } from '../../tokens/issue.js'
+import type { SigningKeys } from '../../tokens/keys.js'
+import { tokenPolicy } from '../../tokens/policy.js'
+import { checkTimes, type VerifiedToken, verifyToken } from '../../tokens/verify.js'
+import { ledgerDown } from '../errors.js'
+import type { Recorder } from '../observability/recorder.js'
+import type { GuardContext, KeyClock } from '../ports.js'
+import { linkBudgetId, revocationOf, stopValue } from '../spending/stops.js'
+import type { IssuedToken, TokenOptions } from '../types.js'
+import { RedactedToken } from './issued-token.js'
+import { RecentMap } from './recent-map.js'
+import { linkId, type StopTarget } from './stop-target.js'
+
+const DEFAULT_TTL_MS = durationMs('15m')
+const MAX_TTL_MS = durationMs('30d')
+/**
+ * How long a revocation is kept: longer than any token is valid, by as much as the clocks of two machines may differ.
+ */
+const REVOKED_MS = MAX_TTL_MS + durationMs('1d')
+/** How long a pause of a subject or a token is kept: ten years. A fact of a ledger has an end. */
+const PAUSED_MS = 10 * 365 * durationMs('1d')
+/** For how many handles a process remembers the token. */
+const MAX_HANDLES = 1_000
+
+const optionsShape = z.strictObject({
+  ttl: duration.refine((ms) => ms >= 1000 && ms <= MAX_TTL_MS, 'expected 1s to 30d').optional(),
+  subject: subjectShape.optional(),
+  handle: z.boolean({ error: 'expected true or false' }).optional(),
+})
+
+/** What tokens need from the guard. */
+export interface GuardTokensDeps extends Pick<GuardContext, 'name' | 'clock' | 'ledger'>, KeyClock {
+  readonly recorder: Pick<Recorder, 'writeOrDeny' | 'write'>
+}
+
+/** The tokens of a guard: what is signed, and what the ledger keeps of them. */
+export class GuardTokens {
+  readonly #deps: GuardTokensDeps
+  readonly #keys: SigningKeys
+  /** The time zone of calendar days, where a policy names none. */
+  readonly #zone: string
+  /** The tokens of handles. What is revoked is in the ledger, so a token may be remembered. */
+  readonly #byHandle = new RecentMap<string>(MAX_HANDLES)
+
+  constructor(deps: GuardTokensDeps, keys: SigningKeys, zone: string) {
+    this.#deps = deps
+    this.#keys = keys
+    this.#zone = zone
+  }
+
+  /**
+   * @param tryGrant makes the grant that the token would stand for, so that a policy that this guard cannot have is
+   *   refused now
+   */
+  async issue(
+    policy: NarrowingInput,
+    options: TokenOptions = {},
+    tryGrant: (link: TokenLink, expiresAt: number) => unknown,
+  ): Promise<IssuedToken> {
+    const { ttl: ttlMs = DEFAULT_TTL_MS, subject, handle: hasHandle } = check(optionsShape, options, 'issueToken')
+    const { name, clock, recorder } = this.#deps
+    const { input, policy: narrowing } = tokenPolicy(policy, 'issuer', this.#zone)
+    const now = clock.now()
+    const signing = signNewToken({ audience: name, subject, now, ttlMs, policy: input }, await this.#keys.current())
+    const { token, id, expiresAt } = await signing
+    tryGrant({ id, subject, expiresAt, policy: narrowing }, expiresAt)
+    const handle = hasHandle ? newHandle() : undefined
+    const sealed = handle && sealToken(token, handle, name)
+    const message = `Valid until ${new Date(expiresAt).toISOString()}.`
+    await recorder.writeOrDeny({ action: 'issued', at: now, guard: name, path: this.#path(id), subject, message })
+    if (handle !== undefined && sealed !== undefined) {
+      await this.#setFact({ ...this.#handleFact(handle), value: sealed, ttlMs: expiresAt - now })
+      this.#byHandle.set(handle, token)
+    }
+    return new RedactedToken(token, handle, id, expiresAt)
+  }
+
+  /**
+   * The token that a text stands for.
+   * @throws DeniedError `HANDLE_UNKNOWN`, `LEDGER_UNAVAILABLE`
+   */
+  async resolve(text: string): Promise<string> {
+    if (typeof text !== 'string' || !isHandle(text)) return text
+    const { name, clock, ledger } = this.#deps
+    const known = this.#byHandle.get(text)
+    if (known !== undefined) return known
+    const { scope } = this.#handleFact(text)
+    const facts = await this.#ask(() => ledger.listFacts(scope, clock.now()))
+    const token = facts[0] && openToken(facts[0].value, text, name)
+    if (token === undefined) {
+      throw new DeniedError(
+        'HANDLE_UNKNOWN',
+        `The ledger ${ledger.place ?? ledger.kind} has no token for this handle: it has expired, was never issued, or ` +
+          'belongs to a guard of another name or ledger. Have a new one issued.',
+      )
+    }
+    this.#byHandle.set(text, token)
+    return token
+  }
+
+  /** @param known the same token, as it was verified before: its signature need not be checked again */
+  async verify(token: string, known?: VerifiedToken): Promise<VerifiedToken> {
+    const { name, clock } = this.#deps
+    const times = () => ({ now: clock.now(), keyTime: this.#deps.keyTime() })
+    if (known === undefined) return verifyToken(token, name, this.#keys, times())
+    // A key that was taken out of the store since ends its tokens.
+    await this.#keys.find(known.kid)
+    checkTimes(known, times())
+    return known
+  }
+
+  /** Takes effect before it is recorded: a record that cannot be written must not keep a stolen token alive. */
+  async revoke(id: string): Promise<void> {
+    const { name, clock, recorder } = this.#deps
+    const link = check(linkId, id, 'id')
+    const at = clock.now()
+    const reason = { code: 'TOKEN_REVOKED', message: 'The token was revoked.', at }
+    await this.#setFact({ ...revocationOf(name, link), value: stopValue(reason), ttlMs: REVOKED_MS, ifAbsent: true })
+    recorder.write({ action: 'revoked', at, guard: name, path: this.#path(link), code: reason.code })
+  }
+
+  async pause(message: string, { fact, record }: StopTarget): Promise<void> {
+    const { name, clock, recorder } = this.#deps
+    const reason: PauseReason = { code: 'MANUAL', message, at: clock.now() }
+    const value = stopValue(reason)
+    // The first reason is kept, as with a guard's own pause.
+    const kept = await this.#setFact({ ...fact, value, ttlMs: PAUSED_MS, ifAbsent: true })
+    if (kept !== value) return
+    recorder.write({ action: 'paused', at: reason.at, guard: name, ...record, code: reason.code, message })
+  }
+
+  async resume({ fact, record }: StopTarget): Promise<void> {
+    const { name, clock, recorder } = this.#deps
+    await recorder.writeOrDeny({ action: 'resumed', at: clock.now(), guard: name, ...record })
+    await this.#setFact({ ...fact, value: '', ttlMs: 0 })
+  }
+
+  open(): void {
+    this.#keys.open()
+  }
+
+  close(): void {
+    this.#keys.close()
+  }
+
+  #path(id: string): readonly string[] {
+    const { name } = this.#deps
+    return [name, linkBudgetId(name, id)]
+  }
+
+  /** A scope for each handle: listing a scope lists all that is in it. */
+  #handleFact(handle: string): { readonly scope: string; readonly name: string } {
+    return { scope: `handle/${this.#deps.name}/${handleName(handle)}`, name: 'token' }
+  }
+
+  #setFact(fact: NewFact): Promise<string> {
+    const { ledger, clock } = this.#deps
+    return this.#ask(() => ledger.setFact(fact, clock.now()))
+  }
+
+  async #ask<T>(call: () => T | Promise<T>): Promise<T> {
+    try {
+      return await call()
+    } catch (error) {
+      throw error instanceof SolveguardError ? error : ledgerDown(error)
+    }
+  }
+}
