@@ -191,7 +191,7 @@ export class PolicyGrant implements Grant, GrantContext {
    */
   narrowByLink({ policy, ...link }: TokenLink, expiresAt: number): PolicyGrant {
     const { id, subject } = link
-    return this.#below(policy, linkBudgetId(this.#deps.name, id), {
+    return this.#below(policy, linkBudgetId(this.path.at(-1) as string, id), {
       subjects: withSubject(this.subjects, subject),
       links: [...this.links, { id, subject, expiresAt }],
       // The thresholds of the guard are not a link's: a holder makes as many links as it likes.
@@ -242,8 +242,9 @@ export class PolicyGrant implements Grant, GrantContext {
     const { ledger, name } = this.#deps
     const stops = await readStops(ledger, name, now)
     return Promise.all(
-      this.links.map(async ({ id, subject, expiresAt }) => {
-        const { spent, reserved } = await ledger.usage(linkBudgetId(name, id), now)
+      this.links.map(async ({ id, subject, expiresAt }, index) => {
+        // The first budget of the path is the guard's.
+        const { spent, reserved } = await ledger.usage(this.path[index + 1] as string, now)
         const revoked = stops.of(revocationOf(name, id))
         const ofSubject = subject === undefined ? undefined : stops.of(subjectPauseOf(name, subject))
         const paused = stops.of(tokenPauseOf(name, id)) ?? ofSubject

@@ -12,9 +12,13 @@ import { denied } from '../errors.js'
 const REVOKED = 'revoked'
 const PAUSED = 'paused'
 
-/** The id of the budget of a token's link. No grant of another kind has it: names have no `~`. */
-export function linkBudgetId(guard: string, linkId: string): string {
-  return `${guard}/~${linkId}`
+/**
+ * The id of the budget of a token's link. It has all links before it: a holder chooses the ids of the links that it
+ * adds, and must not draw on the budget of another token. No grant of another kind has it: names have no `~`.
+ * @param above the id of the budget above it
+ */
+export function linkBudgetId(above: string, linkId: string): string {
+  return `${above}/~${linkId}`
 }
 
 /** Every fact that forbids the solves of a grant with these subjects and links; undefined for a grant with none. */

@@ -3,7 +3,7 @@ import { printable } from '../../base/errors.js'
 import type { FactName } from '../../ledger/ledger.js'
 import { check } from '../../policy/schema.js'
 import { LINK_ID } from '../../tokens/claims.js'
-import { linkBudgetId, subjectPauseOf, tokenPauseOf } from '../spending/stops.js'
+import { subjectPauseOf, tokenPauseOf } from '../spending/stops.js'
 import type { PauseTarget } from '../types.js'
 
 const MAX_REASON_LENGTH = 500
@@ -12,8 +12,10 @@ const MAX_REASON_LENGTH = 500
 export interface StopTarget {
   /** The fact that stops it. */
   readonly fact: FactName
-  /** What the record has of it. */
-  readonly record: { readonly subject?: string; readonly path?: readonly string[] }
+  /** The subject. */
+  readonly subject?: string | undefined
+  /** The token, as the beginning of a sentence; empty for a subject. */
+  readonly what: string
 }
 
 const EXPECTED_ID = 'expected the id of a link of a token, as issueToken and describeToken return it'
@@ -30,9 +32,9 @@ const targetShape = z
  */
 export function stopTarget(guard: string, target: PauseTarget = {}): StopTarget | undefined {
   const { subject, token } = check(targetShape, target, 'target')
-  if (subject !== undefined) return { fact: subjectPauseOf(guard, subject), record: { subject } }
+  if (subject !== undefined) return { fact: subjectPauseOf(guard, subject), subject, what: '' }
   if (token === undefined) return undefined
-  return { fact: tokenPauseOf(guard, token), record: { path: [guard, linkBudgetId(guard, token)] } }
+  return { fact: tokenPauseOf(guard, token), what: `The link ${token} of tokens. ` }
 }
 
 /**

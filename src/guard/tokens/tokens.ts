@@ -74,7 +74,14 @@ export class GuardTokens {
     const handle = hasHandle ? newHandle() : undefined
     const sealed = handle && sealToken(token, handle, name)
     const message = `Valid until ${new Date(expiresAt).toISOString()}.`
-    await recorder.writeOrDeny({ action: 'issued', at: now, guard: name, path: this.#path(id), subject, message })
+    await recorder.writeOrDeny({
+      action: 'issued',
+      at: now,
+      guard: name,
+      path: [name, linkBudgetId(name, id)],
+      subject,
+      message,
+    })
     if (handle !== undefined && sealed !== undefined) {
       await this.#setFact({ ...this.#handleFact(handle), value: sealed, ttlMs: expiresAt - now })
       this.#byHandle.set(handle, token)
@@ -123,22 +130,30 @@ export class GuardTokens {
     const at = clock.now()
     const reason = { code: 'TOKEN_REVOKED', message: 'The token was revoked.', at }
     await this.#setFact({ ...revocationOf(name, link), value: stopValue(reason), ttlMs: REVOKED_MS, ifAbsent: true })
-    recorder.write({ action: 'revoked', at, guard: name, path: this.#path(link), code: reason.code })
+    const message = `Revoked: the link ${link}, and every token that has it.`
+    recorder.write({ action: 'revoked', at, guard: name, code: reason.code, message })
   }
 
-  async pause(message: string, { fact, record }: StopTarget): Promise<void> {
+  async pause(message: string, { fact, subject, what }: StopTarget): Promise<void> {
     const { name, clock, recorder } = this.#deps
     const reason: PauseReason = { code: 'MANUAL', message, at: clock.now() }
     const value = stopValue(reason)
     // The first reason is kept, as with a guard's own pause.
     const kept = await this.#setFact({ ...fact, value, ttlMs: PAUSED_MS, ifAbsent: true })
     if (kept !== value) return
-    recorder.write({ action: 'paused', at: reason.at, guard: name, ...record, code: reason.code, message })
+    recorder.write({
+      action: 'paused',
+      at: reason.at,
+      guard: name,
+      subject,
+      code: reason.code,
+      message: what + message,
+    })
   }
 
-  async resume({ fact, record }: StopTarget): Promise<void> {
+  async resume({ fact, subject, what }: StopTarget): Promise<void> {
     const { name, clock, recorder } = this.#deps
-    await recorder.writeOrDeny({ action: 'resumed', at: clock.now(), guard: name, ...record })
+    await recorder.writeOrDeny({ action: 'resumed', at: clock.now(), guard: name, subject, message: what || undefined })
     await this.#setFact({ ...fact, value: '', ttlMs: 0 })
   }
 
@@ -148,11 +163,6 @@ export class GuardTokens {
 
   close(): void {
     this.#keys.close()
-  }
-
-  #path(id: string): readonly string[] {
-    const { name } = this.#deps
-    return [name, linkBudgetId(name, id)]
   }
 
   /** A scope for each handle: listing a scope lists all that is in it. */

@@ -6,6 +6,7 @@ import type { NarrowingInput } from '../../../src/policy/schema.js'
 import { manualClock } from '../../../src/testing/clock.js'
 import { describeToken } from '../../../src/tokens/describe.js'
 import { narrowToken } from '../../../src/tokens/narrow.js'
+import { append, encode } from '../../tokens/support.js'
 import { challenge, errorOf, fixedSecret, type RigOptions, rig } from '../support.js'
 
 const NOON = Date.UTC(2026, 10, 25, 12)
@@ -52,11 +53,21 @@ describe('a token', () => {
     const children = await Promise.all([1, 2].map(() => narrowToken(token, { budget: { perDay: usd(0.002) } })))
     for (const child of children) {
       const grant = await guard.verifyToken(child)
-      expect(grant.path).toEqual(['tests', `tests/~${id}`, `tests/~${describeToken(child).links[1]?.id}`])
+      expect(grant.path).toEqual(['tests', `tests/~${id}`, `tests/~${id}/~${describeToken(child).links[1]?.id}`])
       for (const _ of [1, 2]) await grant.solve(challenge)
       expect(await errorOf(grant.solve(challenge))).toMatchObject({ code: 'BUDGET_EXHAUSTED' })
     }
     expect((await ledger.usage(`tests/~${id}`, Date.now())).spent).toBe(usd(0.004))
+  })
+
+  it('whose holder takes the id of another token for its link draws on nothing of the other', async () => {
+    const { guard, ledger } = await tokenRig()
+    const { token: victim, id } = await guard.issueToken({ budget: { perDay: usd(0.001) } })
+    const { token } = await guard.issueToken({})
+    const grant = await guard.verifyToken(append(token, encode(JSON.stringify({ jti: id, pol: {} }))))
+    await grant.solve(challenge)
+    expect((await ledger.usage(`tests/~${id}`, Date.now())).spent).toBe(0)
+    await (await guard.verifyToken(victim)).solve(challenge)
   })
 
   it('never allows what the guard denies, whatever its policy names', async () => {
@@ -94,11 +105,10 @@ describe('a token', () => {
     const { token, handle = '', id } = await guard.issueToken({}, { subject: 'ci-4711', handle: true })
     await guard.verifyToken(handle)
     await guard.revokeToken(id)
-    const path = ['tests', `tests/~${id}`]
     const events = audit.events.filter(({ action }) => action === 'issued' || action === 'revoked')
     expect(events).toMatchObject([
-      { action: 'issued', subject: 'ci-4711', path },
-      { action: 'revoked', path },
+      { action: 'issued', subject: 'ci-4711', path: ['tests', `tests/~${id}`] },
+      { action: 'revoked', message: expect.stringContaining(id) },
     ])
     const [, payload = '', signature = ''] = token.split('.')
     for (const part of [token, handle, payload, signature]) expect(JSON.stringify(audit.events)).not.toContain(part)
