@@ -34,7 +34,7 @@ if (runs('pages')) {
   ensurePrograms(['chromedriver'])
 }
 if (runs('processes')) {
-  ensurePrograms(['tinyproxy', 'squid', 'danted', 'redis-server', 'strace'])
+  ensurePrograms(['tinyproxy', 'squid', 'danted', 'redis-server', 'strace', 'jq'])
   ensureSecretStores()
   ensurePythonClients()
 }
