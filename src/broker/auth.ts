@@ -1,5 +1,5 @@
 import type { MaybePromise } from '../base/async.js'
-import type { Grant } from '../guard/types.js'
+import type { Grant, Guard } from '../guard/types.js'
 import type { ServiceName } from '../wires/services.js'
 
 /** Whoever sent a request with a token that is good. */
@@ -24,3 +24,11 @@ export type Authenticate = (credential: string) => MaybePromise<Caller>
 
 /** The longest credential that is looked at, in characters: a token has at most 4 KiB. */
 export const MAX_CREDENTIAL_LENGTH = 4_096
+
+/** The tokens and handles that a guard has issued. The id of a token's last budget has the ids of all its links. */
+export function guardTokens(guard: Pick<Guard, 'verifyToken'>): Authenticate {
+  return async (credential) => {
+    const grant = await guard.verifyToken(credential)
+    return { id: grant.path.at(-1) as string, grant }
+  }
+}

@@ -9,7 +9,7 @@ import { type Duration, durationMs } from '../policy/duration.js'
 import { check } from '../policy/schema.js'
 import { duration } from '../policy/shapes.js'
 import { OwnInterface } from './api.js'
-import type { Authenticate } from './auth.js'
+import { type Authenticate, guardTokens } from './auth.js'
 import { createHandler } from './handler.js'
 import { createListener } from './listener.js'
 import { Metrics } from './metrics.js'
@@ -157,7 +157,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 /** The handler of a guard's broker, and its tasks. */
 export function brokerHandler(
   guard: Guard,
-  { acceptWaitMs, authenticate = noTokens }: BrokerParts & { readonly acceptWaitMs: number },
+  { acceptWaitMs, authenticate = guardTokens(guard) }: BrokerParts & { readonly acceptWaitMs: number },
 ): { readonly handler: BrokerHandler; readonly tasks: BrokerTasks } {
   const host = hostOf(guard)
   const tasks = new BrokerTasks(host, { acceptWaitMs, answerWithinMs: ANSWER_WITHIN_MS })
@@ -170,10 +170,6 @@ export function brokerHandler(
   })
   const own = new OwnInterface({ host, tasks, metrics, authenticate, version: VERSION })
   return { handler: createHandler({ services, own }), tasks }
-}
-
-const noTokens: Authenticate = () => {
-  throw new SolveguardError('CONFIG_INVALID', 'This guard has no tokens.')
 }
 
 function isLoopback(address: string): boolean {
