@@ -1,4 +1,4 @@
-import { type Handler, type Patch, patchMethods, restore } from './patch.js'
+import { type Handler, type Patch, patchGlobal, restore } from './patch.js'
 import { bare, find, type List, list, type Primordials, pushBounded, remove } from './primordials.js'
 import type { Observer, Watcher } from './watcher.js'
 
@@ -53,6 +53,8 @@ interface ApiDescription {
   readonly reads: Readonly<Record<string, (injected: InjectedToken) => unknown>>
   /** Whether a call without a target is about the widget that was rendered last. */
   readonly defaultsToLast: boolean
+  /** The function that does nothing without a target. */
+  readonly needsTarget?: string
   /** Adds what answers functions that this vendor alone has. */
   readonly addHandlers?: (handlers: Record<string, Handler>, calls: List<ApiCall>, p: Primordials) => void
 }
@@ -60,7 +62,7 @@ interface ApiDescription {
 /** Watches an API whose functions are all there once the vendor's script has run. */
 export function watchApi(
   observer: Observer,
-  { name: global, recorded, reads, defaultsToLast, addHandlers }: ApiDescription,
+  { name: global, recorded, reads, defaultsToLast, needsTarget, addHandlers }: ApiDescription,
 ): ApiLog {
   const { p } = observer
   const patches = list<Patch>()
@@ -74,8 +76,7 @@ export function watchApi(
     handlers[name] = (call, self, args) => {
       const target = args[0]
       const drops = name === 'reset' || name === 'remove' || name === 'destroy'
-      const token = drops ? current(target) : undefined
-      if (token) remove(injected, token)
+      if (drops && (target !== undefined || name !== needsTarget)) remove(injected, current(target))
       const result = p.apply(call, self, args)
       if (name === 'render') {
         for (let at = 0; at < injected.size && defaultsToLast; at++) (injected[at] as InjectedToken).isDefault = false
@@ -97,10 +98,7 @@ export function watchApi(
     calls,
     pending,
     injected,
-    check() {
-      const api: unknown = p.describe(window, global)?.value
-      if (typeof api === 'object' && api !== null) patchMethods(observer, patches, api, handlers)
-    },
+    check: () => patchGlobal(observer, patches, global, handlers),
     undo: () => restore(p, patches),
   }
 

@@ -2,6 +2,9 @@ import { bare, find, type List, type Primordials, push } from './primordials.js'
 import { own } from './safe-read.js'
 import type { Observer } from './watcher.js'
 
+/** The attributes of a property that was created by assignment. */
+export const ASSIGNED: PropertyDescriptor = { enumerable: true, writable: true, configurable: true }
+
 type AnyFunction = (...args: never[]) => unknown
 
 /** Longer than the prototype chain of any vendor's object. */
@@ -48,6 +51,12 @@ export function patchMethods(observer: Observer, patches: List<Patch>, object: o
   if (prototype !== p.plain) return
   patch.trap = assignmentTrap(p, patch, prototype)
   p.setPrototype(object, patch.trap)
+}
+
+/** The same for an object that is a property of the window, if it is there. */
+export function patchGlobal(observer: Observer, patches: List<Patch>, name: string, handlers: Handlers): void {
+  const api: unknown = own(observer.p, window, name)
+  if (typeof api === 'object' && api !== null) patchMethods(observer, patches, api, handlers)
 }
 
 /** Replaces the methods of an object where they are: its own, or those on its prototypes. Never adds a method. */
@@ -114,9 +123,6 @@ function replace(p: Primordials, patch: Patch, name: string, value: unknown, now
   // A function declared by a script is not configurable: its value can change, its other attributes cannot.
   if (p.define(patch.object, name, { ...now, value: wrapped })) patch.replaced[name] = { original, wrapped }
 }
-
-/** The attributes of a property that was created by assignment. */
-const ASSIGNED: PropertyDescriptor = { enumerable: true, writable: true, configurable: true }
 
 /** A prototype whose setters define what is assigned on the object itself, and whose getters return nothing. */
 function assignmentTrap(p: Primordials, patch: Patch, prototype: object): object {

@@ -76,4 +76,11 @@ describe('solves a CaptchaFox so that the server accepts the answer:', () => {
     await at.page.waitForFunction('window.resolved')
     expect(await at.page.evaluate('resolved')).toBe(solved[0]?.solution.token)
   })
+  test('`remove` without an id, which removes nothing, leaves the answer where it is', async () => {
+    await visit('/captchafox/explicit')
+    const { solved } = await at.captcha.solve(at.page)
+    expect(await at.page.evaluate('captchafox.remove(), captchafox.getResponse()')).toBe(solved[0]?.solution.token)
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
 })

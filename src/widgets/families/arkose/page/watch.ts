@@ -1,5 +1,5 @@
 import { type PassedObject, type PassedObjects, watchObjects, withListener } from '../../../page-kit/object-watch.js'
-import { type Handler, type Patch, patchMethods, restore } from '../../../page-kit/patch.js'
+import { ASSIGNED, type Handler, type Patch, patchMethods, restore } from '../../../page-kit/patch.js'
 import { bare, find, includes, type List, list, type Primordials, pushBounded } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { has } from '../../../page-kit/text.js'
@@ -117,7 +117,7 @@ function watchArkose(observer: Observer): ArkoseLog {
       // A property that is no function is the page's, and stays as it is.
       if (p.has(window, name)) continue
       const set = (value: unknown) => {
-        p.define(window, name, { value, enumerable: true, writable: true, configurable: true })
+        p.define(window, name, { ...ASSIGNED, value })
         patchCallbacks()
       }
       p.define(window, name, { get: notAssigned, set, enumerable: true, configurable: true })
@@ -164,7 +164,7 @@ function watchArkose(observer: Observer): ArkoseLog {
           // `onHide` also follows `onCompleted`, which must stay the last event.
           if (name !== 'onHide' || !isCompleted(p, enforcement)) enforcement.lastEvent = name
         })
-        p.define(copy, name, { value, enumerable: true, writable: true, configurable: true })
+        p.define(copy, name, { ...ASSIGNED, value })
       }
       ;(args as Record<number, unknown>)[0] = copy
     } catch {

@@ -1,4 +1,4 @@
-import { type Handler, type Patch, patchMethods, restore, wrap } from '../../../page-kit/patch.js'
+import { type Handler, type Patch, patchGlobal, restore, wrap } from '../../../page-kit/patch.js'
 import { find, type List, list, pushBounded, remove } from '../../../page-kit/primordials.js'
 import { hasGlobal, type Observer, type Watch, type Watcher } from '../../../page-kit/watcher.js'
 
@@ -46,10 +46,7 @@ function watchAwsWaf(observer: Observer): AwsWafLog {
 
   return {
     renders,
-    check() {
-      const api: unknown = p.describe(window, 'AwsWafCaptcha')?.value
-      if (typeof api === 'object' && api !== null) patchMethods(observer, patches, api, { renderCaptcha })
-    },
+    check: () => patchGlobal(observer, patches, 'AwsWafCaptcha', { renderCaptcha }),
     undo: () => restore(p, patches),
   }
 

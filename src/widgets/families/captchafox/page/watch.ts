@@ -15,5 +15,7 @@ export const captchafoxWatch: Watch<ApiLog> = {
       recorded: ['render', 'execute', 'reset', 'remove'],
       reads: { getResponse: ({ token }) => token },
       defaultsToLast: false,
+      // Its components call it without an id before they render.
+      needsTarget: 'remove',
     }),
 }
