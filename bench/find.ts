@@ -9,7 +9,6 @@ import { startRecaptcha } from '../src/testing/vendors/recaptcha/index.js'
 import { answerAsVendor, routeVendors } from '../src/testing/vendors/route.js'
 import { startTurnstile } from '../src/testing/vendors/turnstile/index.js'
 import { eventually } from '../test/adapters/tool.js'
-import { firstFindBench } from './first-find.js'
 import { median } from './median.js'
 import { guardedPage, inTurn, openBrowsers, time, VENDOR } from './pages.js'
 import type { BenchRow } from './row.js'
@@ -21,12 +20,11 @@ const FEWER = 60
 const PEER = 'findRecaptchas of puppeteer-extra-plugin-recaptcha'
 
 /**
- * `captcha.find`: the first on a fresh page; the later ones against the peer plugin for the families that it knows, for
+ * `captcha.find` on a page where it has been called before: against the peer plugin for the families that it knows, for
  * each family, and on pages of growing size.
  */
 export async function findBench(): Promise<BenchRow[]> {
   return [
-    ...(await firstFindBench()),
     ...(await againstPeer()),
     ...(await hcaptchaAgainstPeer()),
     ...(await eachFamily()),

@@ -11,7 +11,9 @@ import { ensurePackages, root } from './setup.mjs'
 
 ensurePackages()
 const esbuild = await import('esbuild')
-const { coreScript, esbuildPageScript, familyScripts, holdScript, observerScript } = await import('./page-script.mjs')
+const { coreScript, esbuildPageScript, familyScripts, holdScript, observerScript, waitScript } = await import(
+  './page-script.mjs'
+)
 const require = createRequire(import.meta.url)
 
 process.chdir(root)
@@ -100,6 +102,7 @@ function report(files) {
     'observer script': observerScript(),
     'hold script': holdScript(),
     'core script': coreScript(),
+    'wait script': waitScript(),
     ...familyScripts(),
   }
   for (const [name, text] of Object.entries(scripts)) {

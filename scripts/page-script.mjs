@@ -87,7 +87,7 @@ let shortNames
 
 /** The short names, the same in all scripts: they are free in each, as they are chosen for all of them at once. */
 function namesOfAll() {
-  const entryPoints = ['main', 'init-script', 'hold-script', 'families'].map((name) => `${PAGE}/${name}.ts`)
+  const entryPoints = ['main', 'init-script', 'hold-script', 'wait-script', 'families'].map((name) => `${PAGE}/${name}.ts`)
   return buildSync({ ...OPTIONS, entryPoints, format: 'esm', outdir: PAGE, mangleCache: {} }).mangleCache
 }
 
@@ -113,6 +113,11 @@ export function holdScript() {
 /** What finds widgets and puts solutions in, by the families that are added to it. */
 export function coreScript() {
   return bundlePage({ entryPoints: [`${PAGE}/main.ts`] })
+}
+
+/** What waits for changes. It is sent with each wait. */
+export function waitScript() {
+  return bundlePage({ entryPoints: [`${PAGE}/wait-script.ts`] })
 }
 
 /**
@@ -150,6 +155,7 @@ function moduleText() {
     `export const observerScript = ${JSON.stringify(observerScript())}`,
     `export const holdScript = ${JSON.stringify(holdScript())}`,
     `export const coreScript = ${JSON.stringify(coreScript())}`,
+    `export const waitScript = ${JSON.stringify(waitScript())}`,
     `export const familyScripts = ${JSON.stringify(familyScripts())}`,
     '',
   ].join('\n')

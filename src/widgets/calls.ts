@@ -1,7 +1,7 @@
 import type { WidgetFamily } from '../base/challenge.js'
 import { type OriginPattern, originsSource } from '../policy/origin.js'
 import { MAX_REPLY_LENGTH } from './bounds.js'
-import { coreScript, familyScripts, holdScript, observerScript } from './page/script.js'
+import { coreScript, familyScripts, holdScript, observerScript, waitScript } from './page/script.js'
 import type {
   FindRequest,
   InitScriptVariables,
@@ -78,7 +78,7 @@ export const proofOfWorkCall = (id: string, start: boolean): string => call('pro
 
 /** Waits in a frame until `findCall` would reply something else, for at most `ms`. The value is a promise. */
 export function waitCall(ticket: string, request: FindRequest, ms: number, scripts: SentScripts): string {
-  return `(async()=>(${BOUNDED})(await ${call('wait', [ticket, request, ms], scripts, '')}))()`
+  return `(async()=>(${BOUNDED})(await ${call('wait', [ticket, request, ms], scripts, '', waitScript)}))()`
 }
 
 /** Ends such a wait. */
@@ -101,6 +101,7 @@ function call<Method extends keyof PageApi>(
   args: Parameters<PageApi[Method]>,
   { observer, core, families }: SentScripts = NO_SCRIPTS,
   bound = BOUNDED,
+  more = '',
 ): string {
   const reply = `(s=>s&&s.${MAIN}?s.${MAIN}.${method}(${args.map(json).join(',')}):null)(${ENTRY})`
   const text = bound ? `(${bound})(${reply})` : reply
@@ -108,6 +109,7 @@ function call<Method extends keyof PageApi>(
   if (observer) scripts.push(`(${HOLD_MS}=>{${observerScript}\n})()`)
   if (core) scripts.push(coreScript)
   for (const family of families) scripts.push(familyScripts[family] ?? '')
+  if (more) scripts.push(more)
   return scripts.length > 0 ? `(()=>{${scripts.join('\n')}\nreturn ${text}})()` : text
 }
 

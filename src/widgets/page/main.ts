@@ -1,7 +1,7 @@
 // The core script: finds widgets and injects solutions, by the families that are added to it. It is evaluated with the
 // first call that needs it, and takes the built-ins that the init script has saved.
 import { isBlocked } from '../page-kit/blocked.js'
-import { createDom } from '../page-kit/dom.js'
+import { createDom, type Dom } from '../page-kit/dom.js'
 import { cancelTimers, runLater } from '../page-kit/expiry.js'
 import type { PageContext, PageFamily, WidgetView } from '../page-kit/family.js'
 import { fillOnceDrawn, stopFilling } from '../page-kit/late-drawing.js'
@@ -23,7 +23,7 @@ import type {
 } from '../page-kit/protocol.js'
 import { hex, json, text } from '../page-kit/text.js'
 import type { Main, Observer } from '../page-kit/watcher.js'
-import { ChangeWaiter } from './change-waiter.js'
+import type { ChangeWaiter } from './change-waiter.js'
 import { KEY } from './install.js'
 import { shownFamilies } from './shown-families.js'
 import { signs } from './signs.js'
@@ -37,6 +37,8 @@ export interface Core extends Main {
    * @param undo removes everything of it from the page
    */
   add(name: string, family: PageFamily, undo: () => void): void
+  /** Adds what waits for changes, unless it is there. */
+  addWaiter(create: (observer: Observer, dom: Dom) => ChangeWaiter): void
 }
 
 /** A one-time pad that no solution has used yet. */
@@ -65,7 +67,7 @@ const MAX_STRING_LENGTH = 4_200
 const MAX_TOKEN_LENGTH = 20_000
 const MAX_REASON_LENGTH = 200
 const MAX_KNOWN = 1_000
-/** How many random numbers are drawn at a time. */
+/** How many random numbers are drawn at a time, at most. */
 const CHUNK = 1_024
 const SECRET_LENGTH = 16
 const DOC_LENGTH = 3
@@ -85,7 +87,7 @@ function createMain(observer: Observer): Core {
   const families = bare<PageFamily>()
   const undos = list<() => void>()
   const context: PageContext = { p, dom, observer, frames: list() }
-  const changes = new ChangeWaiter(observer, dom)
+  let changes: ChangeWaiter | undefined
 
   const idOf = (family: PageFamily, view: WidgetView): KnownWidget => {
     for (let index = known.size - 1; index >= 0; index--) {
@@ -135,9 +137,11 @@ function createMain(observer: Observer): Core {
   const randomNumbers = (length: number): List<number> => {
     const numbers = list<number>()
     while (numbers.size < length) {
-      const chunk = new Numbers(CHUNK)
+      const left = length - numbers.size
+      const many = left < CHUNK ? left : CHUNK
+      const chunk = new Numbers(many)
       crypto.getRandomValues(chunk)
-      for (let index = 0; index < CHUNK && numbers.size < length; index++) push(numbers, chunk[index] as number)
+      for (let index = 0; index < many; index++) push(numbers, chunk[index] as number)
     }
     return numbers
   }
@@ -200,6 +204,9 @@ function createMain(observer: Observer): Core {
       if (families[name]) return
       families[name] = family
       push(undos, undo)
+    },
+    addWaiter(create) {
+      changes ??= create(observer, dom)
     },
     find(request) {
       observer.begin()
@@ -325,11 +332,11 @@ function createMain(observer: Observer): Core {
       const changed = (resolve: (reply: string) => void) => {
         resolve(json(p, { result: 'changed' } satisfies WaitReply, 100))
       }
-      if (missing(request)) return new p.Promise(changed)
+      if (!changes || missing(request)) return new p.Promise(changed)
       return changes.wait(ticket, ms, () => main.find(request))
     },
     endWait(ticket) {
-      changes.end(ticket)
+      changes?.end(ticket)
       return answer('ok')
     },
     isSameDocument: (id) => answer(p.apply(p.indexOf, id, [`${doc}-`]) === 0 ? 'ok' : 'page-gone'),
@@ -337,7 +344,7 @@ function createMain(observer: Observer): Core {
       cancelTimers(context)
       for (let index = 0; index < undos.size; index++) undos[index]?.()
       stopFilling(context)
-      changes.endAll()
+      changes?.endAll()
     },
   }
   return main
