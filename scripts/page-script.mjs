@@ -37,6 +37,7 @@ export const OWN_PROPERTIES = [
   'isThere',
   'lastArguments',
   'lastEvent',
+  'late',
   'listen',
   'matchesTarget',
   'microtask',
@@ -65,6 +66,7 @@ export const OWN_PROPERTIES = [
   'track',
   'trap',
   'unlisten',
+  'vendorObject',
   'watchAll',
   'watch',
   'watchMethods',
@@ -87,7 +89,9 @@ let shortNames
 
 /** The short names, the same in all scripts: they are free in each, as they are chosen for all of them at once. */
 function namesOfAll() {
-  const entryPoints = ['main', 'init-script', 'hold-script', 'wait-script', 'families'].map((name) => `${PAGE}/${name}.ts`)
+  const entryPoints = ['main', 'init-script', 'hold-script', 'wait-script', 'families'].map(
+    (name) => `${PAGE}/${name}.ts`,
+  )
   return buildSync({ ...OPTIONS, entryPoints, format: 'esm', outdir: PAGE, mangleCache: {} }).mangleCache
 }
 

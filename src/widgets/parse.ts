@@ -50,6 +50,8 @@ export interface WidgetReading extends Reading {
   readonly expired: boolean
   /** Whether its vendor's script could not be loaded. */
   readonly blocked: boolean
+  /** Whether it is a copy of another widget's elements. */
+  readonly copy: boolean
   /** Whether the browser's list of frames is all that shows it. */
   readonly hinted: boolean
   /** Whether it would be due if a person could not see the frame that it is in. */
@@ -77,6 +79,7 @@ const entryHead = z.object({
   family: z.enum(FAMILIES),
   expired: z.boolean().catch(false),
   blocked: z.boolean().catch(false),
+  copy: z.boolean().catch(false),
   hinted: z.boolean().catch(false),
 } satisfies Shape<WidgetHead>)
 const missingReply = z.object({

@@ -23,6 +23,16 @@ export interface FoundChallenge extends Challenge {
   readonly expired: boolean
   /** Set if the page could not load its vendor's script (an ad blocker, a policy, the network): it is never due. */
   readonly blocked?: true | undefined
+  /**
+   * Set if it is a copy of another widget, which the page's code made by `cloneNode` or `innerHTML`, with the answer in
+   * it. The vendor's script does not know it and nothing would use an answer: it is never due, and never answered.
+   */
+  readonly copy?: true | undefined
+  /**
+   * Set for a reCAPTCHA v3 whose `execute` was there before the guard watched it: the page may have called it and have
+   * its answer, which nothing could hold. Unset once the page calls it again.
+   */
+  readonly unheld?: true | undefined
 }
 
 /** What a family reads from the page's facts: the challenge, and its state. */
@@ -32,6 +42,7 @@ export interface Reading {
   readonly visible: boolean
   readonly answered: boolean
   readonly executed: boolean
+  readonly unheld?: boolean | undefined
   readonly due: boolean
   readonly details?: WidgetDetails | undefined
 }

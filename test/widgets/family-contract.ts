@@ -55,6 +55,11 @@ export interface FamilyContract {
   readonly named?: { readonly path: string; readonly callback: string }
   /** A page whose HTML shows the widget, and the script without which nothing would use an answer. */
   readonly blocked?: { readonly path: string; readonly script: string }
+  /**
+   * A page with a form, and the element with the widget's field that the page copies once it is answered. `byObject`:
+   * the vendor's object has the answer, wherever its drawing stands.
+   */
+  readonly copied?: { readonly path: string; readonly element: string; readonly byObject?: true }
   /** Whether the vendor's own script catches what the page's callback throws, and passes it on to the page. */
   readonly catches?: true
   /** A page that renders its widget with `draw()`, and the vendor's API, once that is loaded. */
@@ -403,6 +408,54 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
       })
     }
   })
+
+  const { copied } = family
+  if (copied) {
+    describe(`a copy of ${name} that has its answer is no answer, and is not bought:`, () => {
+      const solve = async () => {
+        await visitDue(copied.path)
+        const { solved } = await at.captcha.solve(at.page)
+        expect(solved).toHaveLength(1)
+      }
+      const copy = (make: string) =>
+        at.page.evaluate(`{ const element = document.querySelector(${JSON.stringify(copied.element)})
+          const form = element.closest('form'); ${make}; 0 }`)
+      const reasons = async () => {
+        const { solved, skipped, failed } = await at.captcha.solve(at.page)
+        expect([solved, failed]).toEqual([[], []])
+        expect(at.grant.challenges).toHaveLength(1)
+        return new Set(skipped.map(({ reason }) => reason))
+      }
+
+      test.each([
+        ['beside it', 'element.after(element.cloneNode(true))'],
+        ['before it', 'element.before(element.cloneNode(true))'],
+        ['in a second form', 'const other = form.cloneNode(true); other.id = "other"; form.after(other)'],
+        ['before its form', 'const other = form.cloneNode(true); other.id = "other"; form.before(other)'],
+      ])('%s', async (_, make) => {
+        await solve()
+        await at.find()
+        await copy(make)
+        const found = await at.find()
+        expect(found.filter(({ answered }) => answered)).toHaveLength(1)
+        for (const { answered, due, copy } of found)
+          expect({ due, copy }).toEqual({ due: false, copy: answered ? undefined : true })
+        expect(await reasons()).toEqual(new Set(found.length > 1 ? ['answered', 'copy'] : ['answered']))
+        await accepted()
+      })
+
+      const inPlace = [
+        ['cloneNode', 'form.replaceWith(form.cloneNode(true))'],
+        ['innerHTML', 'form.outerHTML = form.outerHTML'],
+      ] as const
+      test.each(copied.byObject ? [] : inPlace)('in its place, by %s', async (_, make) => {
+        await solve()
+        await copy(make)
+        const found = (await at.find()).filter(({ copy }) => !copy)
+        expect(found.filter(({ answered }) => answered)).toEqual([])
+      })
+    })
+  }
 
   const { popup } = family
   if (popup) {

@@ -125,6 +125,7 @@ describe('reads what a page reports of its widgets:', () => {
           dueUnseen: false,
           expired: false,
           blocked: false,
+          copy: false,
           hinted: false,
           details: { challenged: false, hasField: false, hasChallengeFrame: false, inViewport: false },
         },
@@ -219,6 +220,7 @@ describe('reads what a page reports of its widgets:', () => {
         dueUnseen: false,
         expired: false,
         blocked: false,
+        copy: false,
         hinted: false,
       },
     ])

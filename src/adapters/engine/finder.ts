@@ -421,6 +421,8 @@ export class Finder {
       expired,
       blocked,
       details,
+      copy,
+      unheld,
     }: WidgetReading,
     seen = true,
   ): WidgetLocation {
@@ -430,11 +432,13 @@ export class Finder {
       id: `${this.#frameNumber(frame)}-${id}`,
       ...(ambiguousWith && { ambiguousWith }),
       visible: visible && seen,
-      answered,
+      answered: answered && !copy,
       executed,
-      due: !blocked && (seen ? due : dueUnseen),
+      due: !blocked && !copy && (seen ? due : dueUnseen),
       expired,
       ...(blocked && { blocked }),
+      ...(copy && { copy }),
+      ...(unheld && { unheld }),
     }
     keepDetails(found, details)
     const documentOrigin = documentOriginOf(frame)

@@ -14,10 +14,13 @@ import type { UnnamedFrame } from './named-frames.js'
  * - `not-executed`: it works invisibly, and the page has not executed it; an answer would act without the user
  * - `passive`: reCAPTCHA v3, where the policy leaves it alone or the page is not waiting for it; a proof of work that
  *   starts by itself when the form is sent
+ * - `not-held`: reCAPTCHA v3 with `recaptchaV3: 'solve'` that the page may have executed before the guard watched it; a
+ *   call from now on is held, and `which: 'all'` buys a token for it beforehand
  * - `expired`: an injected solution expired before the page used it, and the policy allows no (more) `renewals`
  * - `blocking-test-key`: its sitekey is a test key that its vendor publishes to fail, and the policy answers test keys
  *   as their vendor documents
  * - `auto-passed`: it was answered by itself within the grace
+ * - `copy`: it is a copy of another widget, which its vendor's script does not know
  * - `script-blocked`: the page could not load its vendor's script, so nothing would use the answer
  * - `removed`: it was removed within the grace
  */
@@ -26,9 +29,11 @@ export type SkipReason =
   | 'hidden'
   | 'not-executed'
   | 'passive'
+  | 'not-held'
   | 'expired'
   | 'blocking-test-key'
   | 'auto-passed'
+  | 'copy'
   | 'script-blocked'
   | 'removed'
 

@@ -32,11 +32,15 @@ export function skipReason(
   { recaptchaV3, testKeys, renewals = 0 }: Pick<Policy, 'recaptchaV3' | 'testKeys' | 'renewals'>,
   renewed: number,
 ): SkipReason | undefined {
+  if (challenge.copy) return 'copy'
   if (challenge.answered) return 'answered'
   if (challenge.blocked) return 'script-blocked'
   if (testKeys === 'answer' && isBlockingTestKey(challenge)) return 'blocking-test-key'
   const interaction = WIDGETS[challenge.family].interaction(challenge)
-  if (interaction === 'passive') return recaptchaV3 === 'solve' && challenge.due ? undefined : 'passive'
+  if (interaction === 'passive') {
+    if (recaptchaV3 !== 'solve') return 'passive'
+    return challenge.due ? undefined : challenge.unheld ? 'not-held' : 'passive'
+  }
   if (challenge.due) return challenge.expired && renewed >= renewals ? 'expired' : undefined
   if (interaction === 'proof-of-work') return challenge.visible ? 'passive' : 'hidden'
   return interaction === 'may-pass' && !challenge.executed ? 'not-executed' : 'hidden'
@@ -197,6 +201,8 @@ function toChallenge({
   due,
   expired,
   blocked,
+  copy,
+  unheld,
   ...challenge
 }: FoundChallenge): Challenge {
   return challenge

@@ -76,7 +76,7 @@ export function watchApi(
     handlers[name] = (call, self, args) => {
       const target = args[0]
       const drops = name === 'reset' || name === 'remove' || name === 'destroy'
-      if (drops && (target !== undefined || name !== needsTarget)) remove(injected, current(target))
+      if (drops && !(name === needsTarget && target === undefined)) remove(injected, current(target))
       const result = p.apply(call, self, args)
       if (name === 'render') {
         for (let at = 0; at < injected.size && defaultsToLast; at++) (injected[at] as InjectedToken).isDefault = false

@@ -25,6 +25,12 @@ export interface WidgetView {
    * @default true
    */
   readonly drawn?: boolean
+  /** The answer that it holds; empty if there is none. Undefined: the family has none that a copy could have. */
+  readonly answer?: string
+  /** What the vendor's API knows it by: its id, or its object. Undefined: by nothing that is known. */
+  readonly ownId?: unknown
+  /** Whether it is a copy of another one, by what the vendor's script has drawn. */
+  readonly copied?: boolean
   /** Whether a view from another scan is of this same widget. */
   same(other: WidgetView): boolean
   /** How often the page has executed it: an open challenge does not show that the page has executed it again. */

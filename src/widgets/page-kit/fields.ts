@@ -4,6 +4,15 @@ import { includes, type List, push } from './primordials.js'
 /** A page with more fields of one name does not have them for an answer. */
 const MAX_FIELDS = 50
 
+/** The value of the first field that has one; an empty text if none has. */
+export function valueIn(dom: Dom, fields: List<Element>): string {
+  for (let index = 0; index < fields.size; index++) {
+    const value = dom.value(fields[index] as Element)
+    if (value) return value
+  }
+  return ''
+}
+
 /** Adds a field, unless the list has it. */
 export function addField(fields: List<Element>, field: Element): void {
   if (!includes(fields, field) && fields.size < MAX_FIELDS) push(fields, field)

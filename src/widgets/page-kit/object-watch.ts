@@ -4,7 +4,7 @@ import type { Observer } from './watcher.js'
 
 /** An object that a vendor's script passed to the page, and what the page did with it. */
 export interface PassedObject {
-  readonly object: object
+  readonly vendorObject: object
   /** The page's parameters: of the call that made the object, or of the one that configured it. */
   params: unknown
   /** The first argument of the last call of each method. */
@@ -68,11 +68,11 @@ export function watchObjects(
     const known = findObject(object)
     if (known) known.params ??= params
     else watchMethods(object)
-    return known ?? pushBounded(objects, { object, params, lastArguments: bare(), lastEvent: '' })
+    return known ?? pushBounded(objects, { vendorObject: object, params, lastArguments: bare(), lastEvent: '' })
   }
 
   function findObject(object: unknown): PassedObject | undefined {
-    return find(objects, (passed) => passed.object === object)
+    return find(objects, (passed) => passed.vendorObject === object)
   }
 
   function watchMethods(object: unknown): void {

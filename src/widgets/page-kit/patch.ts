@@ -25,7 +25,7 @@ type Handlers = Readonly<Record<string, Handler | ConstructorHook>>
 /** A vendor's object, and those of its functions that are replaced by ours. */
 export interface Patch {
   readonly observer: Observer
-  readonly object: object
+  readonly vendorObject: object
   readonly handlers: Handlers
   /** Our functions, and the vendor's that they replace. */
   readonly replaced: Record<string, { readonly original: AnyFunction; readonly wrapped: AnyFunction } | undefined>
@@ -44,8 +44,8 @@ export interface Patch {
 export function patchMethods(observer: Observer, patches: List<Patch>, object: object, handlers: Handlers): void {
   const { p } = observer
   const patch =
-    find(patches, (one) => one.object === object) ??
-    push(patches, { observer, object, handlers, replaced: bare(), trap: undefined })
+    find(patches, (one) => one.vendorObject === object) ??
+    push(patches, { observer, vendorObject: object, handlers, replaced: bare(), trap: undefined })
   if (replaceAll(p, patch) || patch.trap) return
   const prototype = p.prototypeOf(object)
   if (prototype !== p.plain) return
@@ -86,9 +86,9 @@ export function restore(p: Primordials, patches: List<Patch>): void {
     const patch = patches[index] as Patch
     for (const name in patch.replaced) {
       const replaced = patch.replaced[name]
-      const now = p.describe(patch.object, name)
+      const now = p.describe(patch.vendorObject, name)
       if (!replaced || now?.value !== replaced.wrapped || !now.writable) continue
-      p.define(patch.object, name, { ...now, value: replaced.original })
+      p.define(patch.vendorObject, name, { ...now, value: replaced.original })
     }
     removeTrap(p, patch)
   }
@@ -101,7 +101,7 @@ function replaceAll(p: Primordials, patch: Patch): boolean {
   const names = p.keys(patch.handlers)
   for (let index = 0; index < names.length; index++) {
     const name = names[index] as string
-    const now = p.describe(patch.object, name)
+    const now = p.describe(patch.vendorObject, name)
     if (!now) all = false
     else if (now.writable) replace(p, patch, name, now.value, now)
   }
@@ -111,7 +111,7 @@ function replaceAll(p: Primordials, patch: Patch): boolean {
 
 function replace(p: Primordials, patch: Patch, name: string, value: unknown, now: PropertyDescriptor = ASSIGNED): void {
   if (typeof value !== 'function' || patch.replaced[name]?.wrapped === value) {
-    if (!p.describe(patch.object, name)) p.define(patch.object, name, { ...now, value })
+    if (!p.describe(patch.vendorObject, name)) p.define(patch.vendorObject, name, { ...now, value })
     return
   }
   const original = value as AnyFunction
@@ -121,7 +121,7 @@ function replace(p: Primordials, patch: Patch, name: string, value: unknown, now
       ? wrap(patch.observer, original, handler)
       : hookConstructor(patch.observer, original, handler)
   // A function declared by a script is not configurable: its value can change, its other attributes cannot.
-  if (p.define(patch.object, name, { ...now, value: wrapped })) patch.replaced[name] = { original, wrapped }
+  if (p.define(patch.vendorObject, name, { ...now, value: wrapped })) patch.replaced[name] = { original, wrapped }
 }
 
 /** A prototype whose setters define what is assigned on the object itself, and whose getters return nothing. */
@@ -143,7 +143,7 @@ function assignmentTrap(p: Primordials, patch: Patch, prototype: object): object
 }
 
 function removeTrap(p: Primordials, patch: Patch): void {
-  const { object, trap } = patch
+  const { vendorObject: object, trap } = patch
   patch.trap = undefined
   if (trap && p.prototypeOf(object) === trap) p.setPrototype(object, p.plain)
 }

@@ -104,6 +104,8 @@ export interface WidgetHead {
   readonly expired: boolean
   /** Whether its vendor's script could not be loaded. */
   readonly blocked?: boolean | undefined
+  /** Whether it is a copy of another widget's elements, which the vendor's script does not know. */
+  readonly copy?: boolean | undefined
   /** Whether the browser's list of frames is all that shows this widget. */
   readonly hinted?: boolean | undefined
 }

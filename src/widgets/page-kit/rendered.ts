@@ -2,7 +2,7 @@ import type { ApiCall, ApiLog, InjectedToken, PendingPromise } from './api-watch
 import { eitherTold, invokeCallback, unlessUnseen } from './callback.js'
 import { expireLater } from './expiry.js'
 import { type FamilyViews, type PageContext, viewsOf, type WidgetView } from './family.js'
-import { addFields, ownForm } from './fields.js'
+import { addFields, ownForm, valueIn } from './fields.js'
 import { find, includes, type List, list, push, pushBounded, remove } from './primordials.js'
 import type { NotifyResult, PageSolution } from './protocol.js'
 import { own, read } from './safe-read.js'
@@ -15,6 +15,8 @@ export interface RenderedWidget {
   id?: unknown
   /** The element around it. */
   element?: Element
+  /** Whether the page's call of `render` was recorded, which returned the id. */
+  rendered?: boolean
   /** The arguments of `render`, as the page has them. */
   params?: object
   /** Whether the page has called `execute`, and no call has ended it since. */
@@ -72,6 +74,13 @@ const MAX_FOUND = 1_000
 
 /** The elements that held something when they were last seen, for which the vendor's script had drawn by then. */
 const filled = list<Element>()
+/** An element of the page's HTML that the vendor's script has rendered, and the id of its widget. */
+interface Numbered {
+  readonly element: Element
+  readonly id: unknown
+}
+
+const numbered = list<Numbered>()
 /** The fields that were created here, where a vendor's script had drawn none yet. */
 const created = list<Element>()
 
@@ -92,7 +101,7 @@ function scanFrame(context: PageContext, vendor: RenderedVendor, max: number) {
     const found = dom.all(roots[index] as Document, `.${vendor.className}[data-sitekey]`)
     for (let at = 0; at < found.length && at < MAX_FOUND; at++) {
       const element = found[at] as Element
-      push(widgets, { element, id: isDrawn(context, vendor, element) ? vendor.idOfElement?.(widgets.size) : undefined })
+      push(widgets, { element, id: isDrawn(context, vendor, element) ? idOf(element, widgets.size) : undefined })
     }
   }
   for (let index = 0; index < calls.size; index++) {
@@ -109,12 +118,26 @@ function scanFrame(context: PageContext, vendor: RenderedVendor, max: number) {
   }
   return { widgets: kept, omitted }
 
+  /** The vendor's id of an element's widget, once and for all: a page may put copies of the element before it. */
+  function idOf(element: Element, n: number): unknown {
+    for (let index = numbered.size - 1; index >= 0; index--) {
+      const one = numbered[index] as Numbered
+      if (!dom.isInDocument(one.element)) remove(numbered, one)
+    }
+    const known = find(numbered, (one) => one.element === element)
+    if (known || !vendor.idOfElement) return known?.id
+    let id = vendor.idOfElement(n)
+    while (find(numbered, (one) => one.id === id)) id = vendor.idOfElement(++n)
+    return pushBounded(numbered, { element, id }).id
+  }
+
   /** The latest widget of an element is the one that is in it. */
   function addRender(target: unknown, params: unknown, id: unknown): void {
     const element = typeof target === 'string' ? (dom.byId(target) ?? dom.select(target)) : target
     if (!dom.isElement(element) || id === undefined || widgets.size >= MAX_FOUND) return
     const widget = find(widgets, (other) => other.element === element) ?? push<RenderedWidget>(widgets, { element })
     widget.id = id
+    widget.rendered = true
     widget.removed = false
     widget.executed = false
     if (typeof params === 'object' && params !== null) widget.params = params
@@ -179,19 +202,22 @@ function createView(
   const element = widget.element as Element
   const isFirst = widgets[0] === widget
   const drawn = isDrawn(context, vendor, element)
+  const answer = answerNow()
   const waits = vendor.waits((name, attribute) => setting(context, widget, name, attribute))
 
   const facts: RenderedFacts = {
     sitekey: sitekeyOf(context, widget),
     waits,
     visible: !waits && dom.seen(element),
-    answered: isAnswered(),
+    answered: answer !== '',
     executed: widget.executed === true || pendingPromise() !== undefined,
   }
   return {
     widget,
     facts: { ...facts, ...vendor.moreFacts?.() },
     drawn,
+    answer,
+    ownId: widget.rendered ? id : undefined,
     same(other) {
       const that = other as RenderedView
       if (that.widget.element !== element) return false
@@ -199,7 +225,7 @@ function createView(
       return that.widget.id === id || !that.drawn || !drawn
     },
     inject(solution) {
-      if (solution.unlessAnswered && isAnswered()) return 'answered'
+      if (solution.unlessAnswered && answerNow()) return 'answered'
       fill(solution)
       return 'ok'
     },
@@ -236,15 +262,13 @@ function createView(
     return fields
   }
 
-  function isAnswered(): boolean {
-    const fields = fieldsOf()
-    for (let index = 0; index < fields.size; index++) if (dom.value(fields[index] as Element)) return true
+  function answerNow(): string {
     // The vendor's script fills its own field with its answer, which is not the one from before it drew.
-    return !drawn && !!response()
+    return valueIn(dom, fieldsOf()) || (drawn ? '' : (response() ?? ''))
   }
 
   /** The answer that the vendor's own script returns to the page. */
-  function response(): unknown {
+  function response(): string | undefined {
     const api = own(p, window, vendor.api)
     const call = own(p, api, 'getResponse')
     if (typeof call !== 'function' || (id === undefined && !isFirst)) return undefined

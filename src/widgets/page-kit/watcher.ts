@@ -22,7 +22,8 @@ export interface Watch<Log extends Watcher = Watcher> {
    * and a page without the widget pays nothing for it.
    */
   isThere(p: Primordials, script?: Element): boolean
-  watch(observer: Observer): Log
+  /** @param script the script that has just run; undefined if any may have run before this call */
+  watch(observer: Observer, script?: Element): Log
 }
 
 /** What Node calls, and what `undo` of the observer calls. */

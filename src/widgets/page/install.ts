@@ -36,14 +36,14 @@ function create(): Observer {
     logs,
     holdMs: 0,
     over: false,
-    origin: window.origin,
+    origin,
     document,
     failedScripts: list(),
     begin(holdMs) {
       observer.holdMs = holdMs ?? observer.holdMs
       if (observer.document !== document) {
         observer.document = document
-        observer.origin = window.origin
+        observer.origin = origin
         observer.main?.undo()
         delete observer.main
       }
@@ -73,7 +73,7 @@ function create(): Observer {
         const known = logs[name]
         if (known) known.check(script)
         else if (all || isThere(p, script)) {
-          const log = watch(observer)
+          const log = watch(observer, script)
           logs[name] = log
           log.check()
         }

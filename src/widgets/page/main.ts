@@ -49,8 +49,13 @@ interface Pad {
 
 interface KnownWidget {
   readonly id: string
+  /** Counts the widgets, in the order in which they were first found. */
+  readonly number: number
   readonly family: PageFamily
   view: WidgetView
+  /** The answer and the vendor's id that it had when it was last found. */
+  answer?: string | undefined
+  ownId?: unknown
   /** A solution that was injected, for which the page's callback has not been called yet. */
   solution?: PageSolution
   /** How that call ended, of the last solution. */
@@ -95,12 +100,51 @@ function createMain(observer: Observer): Core {
       if (entry.family === family && entry.view.same(view)) {
         entry.view = view
         remove(known, entry)
-        return push(known, entry)
+        return remember(push(known, entry))
       }
     }
     // Drops the one that was not found for the longest time: those that are still in the page keep their ids.
     if (known.size >= MAX_KNOWN) remove(known, known[0] as KnownWidget)
-    return push(known, { id: `${doc}-${count++}`, family, view })
+    return remember(push(known, { id: `${doc}-${count}`, number: count++, family, view }))
+  }
+
+  const remember = (entry: KnownWidget): KnownWidget => {
+    entry.answer = entry.view.answer
+    entry.ownId ??= entry.view.ownId
+    return entry
+  }
+
+  /** Whether an answer was injected into a widget. */
+  const isOurs = ({ last }: KnownWidget, answer: string): boolean => {
+    if (!last || last.token === answer) return !!last
+    for (const name in last.fields) if (last.fields[name] === answer) return true
+    return false
+  }
+
+  const hasHeld = (entry: KnownWidget, answer: string): boolean => entry.answer === answer || isOurs(entry, answer)
+
+  /**
+   * Whether a widget is a copy, which a page makes by `cloneNode` or `innerHTML`: it has the answer of an earlier one,
+   * and the vendor's API knows it by no id of its own. Vendors give the same answer to two widgets with a test key, and
+   * know both.
+   *
+   * @param since the number of the first widget that was not known before this search
+   */
+  const isCopy = (entry: KnownWidget, since: number): boolean => {
+    const { family, number, answer } = entry
+    const { ownId, copied } = entry.view
+    for (let index = 0; answer && index < known.size; index++) {
+      const other = known[index] as KnownWidget
+      if (other === entry || other.family !== family || !hasHeld(other, answer) || isOurs(entry, answer)) continue
+      const isEarlier = other.number < number || (number >= since && ownId === undefined && other.ownId !== undefined)
+      if (isEarlier && (ownId === undefined || ownId === other.ownId)) return true
+    }
+    return copied === true && entry.ownId === undefined
+  }
+
+  const nameOf = (family: PageFamily): string => {
+    for (const name in families) if (families[name] === family) return name
+    return ''
   }
 
   /** A family's widgets. Where the page makes the scan throw there are none, which is reported. */
@@ -226,31 +270,41 @@ function createMain(observer: Observer): Core {
       let omitted = 0
       const sitekeys = list<string>()
       const listed = list<KnownWidget>()
+      const blocked = list<KnownWidget>()
+      const since = count
       for (let index = 0; index < names.length; index++) {
         const name = names[index] as string
         const family = families[name]
         if (!family) continue
         const scanned = scan(family, max - found)
-        const blocked = scanned.views.size > 0 && !!family.script && isBlocked(context, family.script)
         omitted += scanned.omitted
         if (scanned.failed) widgets += `${widgets && ','}${json(p, { family: name, failed: true }, 100)}`
+        const isWithoutScript = scanned.views.size > 0 && !!family.script && isBlocked(context, family.script)
         for (let at = 0; at < scanned.views.size; at++, found++) {
-          const view = scanned.views[at] as WidgetView
-          const entry = idOf(family, view)
-          const { id } = entry
+          const entry = idOf(family, scanned.views[at] as WidgetView)
           // Two views of one widget, which nothing tells apart.
           if (includes(listed, entry)) continue
           push(listed, entry)
-          const { facts } = view
-          // An execution after the token expired is a new one.
-          const { expired } = entry
-          const executedAgain = !expired?.executed || expired.executions !== view.executions?.()
-          if (facts.answered || (facts.executed && executedAgain)) delete entry.expired
-          const sitekey = text(facts.sitekey)
-          if (sitekey) push(sitekeys, sitekey)
-          const head = { id, family: name, expired: !!entry.expired, blocked } satisfies WidgetHead
-          widgets += `${widgets && ','}${json(p, { ...head, ...facts }, MAX_STRING_LENGTH)}`
+          if (isWithoutScript) push(blocked, entry)
         }
+      }
+      for (let index = 0; index < listed.size; index++) {
+        const entry = listed[index] as KnownWidget
+        const { id, view, expired, family } = entry
+        const { facts } = view
+        // An execution after the token expired is a new one.
+        const executedAgain = !expired?.executed || expired.executions !== view.executions?.()
+        if (facts.answered || (facts.executed && executedAgain)) delete entry.expired
+        const sitekey = text(facts.sitekey)
+        if (sitekey) push(sitekeys, sitekey)
+        const head = {
+          id,
+          family: nameOf(family),
+          expired: !!entry.expired,
+          blocked: includes(blocked, entry),
+          copy: isCopy(entry, since),
+        } satisfies WidgetHead
+        widgets += `${widgets && ','}${json(p, { ...head, ...facts }, MAX_STRING_LENGTH)}`
       }
       const roots = dom.unsearchedRoots()
       const reply = { doc, secret, origin: observer.origin, omitted, roots, loading: dom.loading() }

@@ -15,6 +15,7 @@ const verify = async (index = 0) => {
 }
 
 familyContract(at, {
+  copied: { path: '/arkose/box', element: '[data-pkey]' },
   name: 'an Arkose',
   submit: SUBMIT,
   rendered: () => at.page.waitForFunction('window.shown || window.enforcement || document.querySelector("iframe")'),

@@ -20,6 +20,7 @@ const value = () => at.page.inputValue(FIELD)
 familyContract(at, {
   early: { paths: ['/friendly/v1', '/friendly/v1/named'], script: '**/widget.module.min.js', field: FIELD },
   redrawn: { path: '/friendly-v1-redrawn', api: 'window.friendlyChallenge' },
+  copied: { path: '/friendly/v1/named', element: '.frc-captcha' },
   name: 'a Friendly Captcha v1',
   submit: SUBMIT,
   rendered: () => until(at.page, 'document.querySelector(".frc-container")'),

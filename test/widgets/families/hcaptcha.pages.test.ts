@@ -22,6 +22,7 @@ familyContract(at, {
   },
   early: { paths: ['/hcaptcha/named'], script: '**/api.js*', field: 'textarea[name=h-captcha-response]' },
   redrawn: { path: '/hcaptcha-redrawn', api: 'window.hcaptcha', token: 'hcaptcha.getResponse(widget)' },
+  copied: { path: '/hcaptcha/named', element: '.h-captcha' },
   name: 'an hCaptcha',
   submit: SUBMIT,
   found: { family: 'hcaptcha', variant: 'checkbox' },

@@ -70,6 +70,7 @@ familyContract(at, {
     token: 'grecaptcha.getResponse(widget)',
     field: 'textarea',
   },
+  copied: { path: '/named', element: '.g-recaptcha' },
   name: 'a reCAPTCHA',
   submit: SUBMIT,
   found: { family: 'recaptcha' },
@@ -146,6 +147,28 @@ describe('a v3 that the page has rendered, or bound to a button,', () => {
     expect(await at.page.evaluate(run)).toBe(token)
     expect(await at.calls()).toEqual([token])
     expect(await at.page.evaluate(run)).not.toBe(token)
+  })
+
+  test('/v3: executed before the guard came, it is said to be not held, and the next call is held', async () => {
+    await at.open('/v3')
+    await at.page.waitForFunction('window.grecaptcha && grecaptcha.execute')
+    await at.guard({ recaptchaV3: 'solve' })
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'not-held' }] })
+    expect(await at.find()).toMatchObject([{ unheld: true, due: false }])
+    const execute = `grecaptcha.execute('${at.sitekey}', { action: 'login' })`
+    await at.page.evaluate(`void ${execute}.then(function (token) { window.got = token })`)
+    await eventually(async () => (await at.find()).some(({ due, unheld }) => due && !unheld))
+    const { solved } = await at.captcha.solve(at.page)
+    await at.page.waitForFunction('window.got')
+    expect(await at.page.evaluate('got')).toBe(solved[0]?.solution.token)
+    expect(at.grant.challenges).toHaveLength(1)
+  })
+
+  test('/v3: a guard that was there in time says nothing of the kind', async () => {
+    await at.visit('/v3', { recaptchaV3: 'solve' })
+    await at.page.waitForFunction('window.grecaptcha && grecaptcha.execute')
+    expect((await at.find()).map(({ unheld }) => unheld)).toEqual([undefined])
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'passive' }] })
   })
 
   test('an Enterprise key that is executed with an action is told as ambiguous, and left alone', async () => {

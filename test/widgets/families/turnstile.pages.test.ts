@@ -18,6 +18,7 @@ familyContract(at, {
   },
   early: { paths: ['/turnstile', '/turnstile/named'], script: '**/api.js*', field: FIELD },
   redrawn: { path: '/turnstile-redrawn', api: 'window.turnstile', token: 'turnstile.getResponse(widget)' },
+  copied: { path: '/turnstile/named', element: '.cf-turnstile' },
   name: 'a Turnstile',
   submit: SUBMIT,
   found: { family: 'turnstile', variant: 'turnstile' },

@@ -22,6 +22,7 @@ familyContract(at, {
   },
   early: { paths: ['/yandex', '/yandex/named'], script: '**/captcha.js*', field: FIELD },
   redrawn: { path: '/yandex-redrawn', api: 'window.smartCaptcha', token: 'smartCaptcha.getResponse(widget)' },
+  copied: { path: '/yandex/named', element: '.smart-captcha' },
   name: 'a Yandex SmartCaptcha',
   submit: SUBMIT,
   found: { family: 'yandex', variant: 'checkbox', visible: true, executed: false },

@@ -24,6 +24,7 @@ const shape = z.object({
   visible: z.boolean(),
   answered: z.boolean(),
   executed: z.boolean(),
+  unheld: z.boolean().default(false),
   challenged: z.boolean(),
   widgetId: z
     .string()
@@ -65,7 +66,7 @@ export const recaptcha: Widget<Raw> = {
   shape,
   tokenLifetimeMs: 120_000,
   read(raw) {
-    const { kind, ambiguous, visible, answered, executed, challenged } = raw
+    const { kind, ambiguous, visible, answered, executed, unheld, challenged } = raw
     const { widgetId, frameName, callback, size, theme, hasField, hasChallengeFrame, inViewport } = raw
     const asked = kind === 'checkbox' ? visible || challenged : executed
     return {
@@ -80,6 +81,7 @@ export const recaptcha: Widget<Raw> = {
       visible,
       answered,
       executed,
+      ...(unheld && { unheld }),
       due: !answered && asked,
       details: {
         challenged,

@@ -2,7 +2,7 @@ import { eitherTold, invokeCallback, unlessUnseen } from '../../../page-kit/call
 import { hideChallenge } from '../../../page-kit/challenge-popup.js'
 import { runLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
-import { addField, addFields, ownForm } from '../../../page-kit/fields.js'
+import { addField, addFields, ownForm, valueIn } from '../../../page-kit/fields.js'
 import { includes, type List, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { read } from '../../../page-kit/safe-read.js'
@@ -46,6 +46,7 @@ function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget
     remove(hidden, frame)
     ;(frame as HTMLElement).style.display = ''
   }
+  const answered = isAnswered()
   const isShown = isOpen && (!frame || dom.seen(frame, frame))
 
   const view: ArkoseView = {
@@ -55,10 +56,12 @@ function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget
       host,
       blob: text(read(p, setting(context, widget, 'data'), 'blob')),
       visible: isVisible(),
-      answered: isAnswered(),
+      answered,
       executed: last === 'run' || isShown,
       hinted: widget.hinted === true,
     },
+    answer: answered ? valueIn(dom, fieldsOf()) : '',
+    ownId: enforcement,
     same(other) {
       const that = (other as ArkoseView).widget
       if (enforcement && that.enforcement) return enforcement === that.enforcement

@@ -1,6 +1,7 @@
 import { eitherTold, invokeCallback } from '../../../page-kit/callback.js'
 import { expireLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
+import { valueIn } from '../../../page-kit/fields.js'
 import { overrideMethod } from '../../../page-kit/method-override.js'
 import { push } from '../../../page-kit/primordials.js'
 import type { NotifyResult, PageSolution } from '../../../page-kit/protocol.js'
@@ -37,6 +38,8 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
   const { p, dom } = context
   const { element, version, handle } = widget
 
+  const answer = isAnswer(response()) ? response() : ''
+
   const view: FriendlyView = {
     widget,
     facts: {
@@ -45,10 +48,12 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
       endpoint: endpointOf(context, widget),
       script: scriptOf(context, widget),
       visible: dom.seen(element, shownFrame()),
-      answered: isAnswer(response()),
+      answered: answer !== '',
       working: isWorkingNow(),
     },
     drawn: handle !== undefined || widget.frame !== undefined,
+    answer,
+    ownId: handle,
     same: (other) => (other as FriendlyView).widget.element === element,
     inject(solution) {
       if (solution.unlessAnswered && isAnswer(response())) return 'answered'
@@ -70,11 +75,8 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
 
   /** What a form would submit, or the page's code would receive: an answer, or the vendor's word for a state. */
   function response(): string {
-    const fields = fieldsOf(context, scan, widget)
-    for (let index = 0; index < fields.size; index++) {
-      const value = dom.value(fields[index] as Element)
-      if (value) return value
-    }
+    const value = valueIn(dom, fieldsOf(context, scan, widget))
+    if (value) return value
     const known = version === 'v2' && own(p, handle, 'response')
     return typeof known === 'string' ? known : ''
   }

@@ -1,6 +1,7 @@
 import { eitherTold, invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
 import { runLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
+import { valueIn } from '../../../page-kit/fields.js'
 import { overrideMethod } from '../../../page-kit/method-override.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import type { NotifyResult, PageSolution } from '../../../page-kit/protocol.js'
@@ -32,6 +33,7 @@ export const geetest: PageFamily = {
 function createView(context: PageContext, scan: GeetestScan, widget: GeetestWidget): GeetestView {
   const { p, dom } = context
   const { element, instance, v4 } = widget
+  const answer = answerNow()
   const bound = setting(context, widget, 'product') === 'bind'
 
   const view: GeetestView = {
@@ -43,18 +45,20 @@ function createView(context: PageContext, scan: GeetestScan, widget: GeetestWidg
       host: v4 ? undefined : (text(setting(context, widget, 'api_server')) ?? widget.request?.host),
       bound,
       visible: !bound && !!element && dom.seen(element),
-      answered: isAnswered(),
+      answered: answer !== '',
       executed: instance !== undefined && isOpen(instance),
     },
+    answer,
+    ownId: instance?.vendorObject,
     same(other) {
       const that = (other as GeetestView).widget
-      if (instance && that.instance && instance.object === that.instance.object) return true
+      if (instance && that.instance && instance.vendorObject === that.instance.vendorObject) return true
       // Drawn again in one element, it is still the one widget there.
       const alone = !instance || !that.instance || (!widget.shared && !that.shared)
       return alone && element !== undefined && element === that.element
     },
     inject(solution) {
-      if (solution.unlessAnswered && isAnswered()) return 'answered'
+      if (solution.unlessAnswered && answerNow()) return 'answered'
       fill(solution)
       return 'ok'
     },
@@ -73,14 +77,16 @@ function createView(context: PageContext, scan: GeetestScan, widget: GeetestWidg
   }
   return view
 
-  function isAnswered(): boolean {
-    const fields = fieldsOf(context, scan, widget, proofOf(widget))
-    for (let index = 0; index < fields.size; index++) if (dom.value(fields[index] as Element)) return true
-    const call = read(p, instance?.object, 'getValidate')
+  function answerNow(): string {
+    const proof = proofOf(widget)
+    const value = valueIn(dom, fieldsOf(context, scan, widget, proof))
+    const call = read(p, instance?.vendorObject, 'getValidate')
+    if (value || typeof call !== 'function') return value
     try {
-      return typeof call === 'function' && !!p.apply(call as () => unknown, instance?.object, [])
+      const answer: unknown = p.apply(call as () => unknown, instance?.vendorObject, [])
+      return answer ? (text(read(p, answer, proof)) ?? 'unreadable') : ''
     } catch {
-      return false
+      return ''
     }
   }
 
@@ -126,7 +132,7 @@ function createView(context: PageContext, scan: GeetestScan, widget: GeetestWidg
 
   /** Fills the fields that the vendor's script draws when the page calls a method: it does not know the answer. */
   function refillAfter(method: string, isCurrent: () => boolean, put: (into: GeetestWidget) => void): void {
-    const removeOverride = overrideMethod(context, instance?.object, method, (call, self, args) => {
+    const removeOverride = overrideMethod(context, instance?.vendorObject, method, (call, self, args) => {
       const result = p.apply(call, self, args)
       if (instance && isCurrent()) put({ ...widget, ...placesOf(context, instance) })
       else removeOverride()

@@ -125,7 +125,7 @@ export function scanFrame(context: PageContext, max: number): GeetestScan {
   }
 
   /** v4 has methods that show the widget. v3 has only `verify`, which opens a bound one. */
-  function isV4({ object }: Instance): boolean {
+  function isV4({ vendorObject: object }: Instance): boolean {
     return typeof read(p, object, 'showBox') === 'function' || typeof read(p, object, 'showCaptcha') === 'function'
   }
 

@@ -3,6 +3,7 @@ import { eitherTold, invokeCallback, unlessUnseen } from '../../../page-kit/call
 import { hideChallenges, isAnyOpen } from '../../../page-kit/challenge-popup.js'
 import { expireLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
+import { valueIn } from '../../../page-kit/fields.js'
 import { includes, type List, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
@@ -47,6 +48,7 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
   const { id, element, frame } = widget
   const invisible = isInvisible(context, widget)
   const isFirst = firstOf(scan.widgets) === widget
+  const answer = answerNow()
 
   const view: HcaptchaView = {
     widget,
@@ -55,19 +57,22 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
       sitekey: sitekeyOf(context, widget),
       rqdata: widget.rqdata ?? text(setting(context, widget, 'rqdata')),
       visible: !invisible && (!element || dom.seen(element, frame?.element)),
-      answered: isAnswered(),
+      answered: answer !== '',
       executed: widget.executed === true || pendingExecute() !== undefined,
       challenged: isAnyOpen(context, challengesOf(scan, widget)),
       hinted: !element && !widget.params && !widget.frame?.element,
     },
     drawn: id !== undefined || frame !== undefined,
+    answer,
+    ownId: id,
+    copied: isCopied(),
     same(other) {
       const that = (other as HcaptchaView).widget
       if (element && that.element) return element === that.element
       return id !== undefined && id === that.id
     },
     inject(solution) {
-      if (solution.unlessAnswered && isAnswered()) return 'answered'
+      if (solution.unlessAnswered && answerNow()) return 'answered'
       fill(solution)
       return 'ok'
     },
@@ -107,10 +112,14 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
     return undefined
   }
 
-  function isAnswered(): boolean {
-    const fields = fieldsOf(context, scan, widget)
-    for (let index = 0; index < fields.size; index++) if (dom.value(fields[index] as Element)) return true
-    return !!(frame?.element && dom.attribute(frame.element, FRAME_ANSWER)) || !!response()
+  function answerNow(): string {
+    const value = valueIn(dom, fieldsOf(context, scan, widget))
+    return value || (frame?.element && dom.attribute(frame.element, FRAME_ANSWER)) || (text(response()) ?? '')
+  }
+
+  /** Whether the frame in its element has the id of another widget's. */
+  function isCopied(): boolean {
+    return !!element && id === undefined && dom.inElement(element, 'iframe[data-hcaptcha-widget-id]').length > 0
   }
 
   /** The answer that the vendor's own script returns to the page. */

@@ -1,11 +1,12 @@
 import { invokeCallback } from '../../../page-kit/callback.js'
 import { expireLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
-import { addFields, ownForm } from '../../../page-kit/fields.js'
+import { addFields, ownForm, valueIn } from '../../../page-kit/fields.js'
 import { overrideMethod } from '../../../page-kit/method-override.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own, read } from '../../../page-kit/safe-read.js'
+import { text } from '../../../page-kit/text.js'
 import type { MtcaptchaFacts } from './facts.js'
 import { actionOf, type MtcaptchaScan, type MtcaptchaWidget, scanFrame, setting, sitekeyOf } from './scan.js'
 
@@ -33,6 +34,7 @@ function createView(context: PageContext, scan: MtcaptchaScan, widget: Mtcaptcha
   const { p, dom } = context
   const { element, frame, domId } = widget
   const isFirst = scan.widgets[0] === widget
+  const answer = answerNow()
 
   const view: MtcaptchaView = {
     widget,
@@ -41,12 +43,14 @@ function createView(context: PageContext, scan: MtcaptchaScan, widget: Mtcaptcha
       action: actionOf(context, widget),
       // A widget that the vendor verifies invisibly has a frame too.
       visible: dom.seen(element, frame),
-      answered: isAnswered(),
+      answered: answer !== '',
     },
     drawn: frame !== undefined,
+    answer,
+    ownId: frame && domId,
     same: (other) => (other as MtcaptchaView).widget.element === element,
     inject(solution) {
-      if (solution.unlessAnswered && isAnswered()) return 'answered'
+      if (solution.unlessAnswered && answerNow()) return 'answered'
       fill(solution)
       return 'ok'
     },
@@ -63,10 +67,8 @@ function createView(context: PageContext, scan: MtcaptchaScan, widget: Mtcaptcha
     return fields
   }
 
-  function isAnswered(): boolean {
-    const fields = fieldsOf()
-    for (let index = 0; index < fields.size; index++) if (dom.value(fields[index] as Element)) return true
-    return !!callApi('getVerifiedToken')
+  function answerNow(): string {
+    return valueIn(dom, fieldsOf()) || (text(callApi('getVerifiedToken')) ?? '')
   }
 
   /** The answer that the vendor's own script returns to the page. */

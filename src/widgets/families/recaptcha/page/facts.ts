@@ -13,6 +13,8 @@ export type RecaptchaFacts = {
   readonly visible: boolean
   readonly answered: boolean
   readonly executed: boolean
+  /** Whether the page may have executed it before its calls could be held, and has not since. */
+  readonly unheld: boolean
   /** Whether its challenge is open. */
   readonly challenged: boolean
   readonly hinted: boolean

@@ -2,6 +2,7 @@ import { eitherTold, invokeCallback, unlessUnseen } from '../../../page-kit/call
 import { hideChallenges, isAnyOpen } from '../../../page-kit/challenge-popup.js'
 import { expireLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
+import { valueIn } from '../../../page-kit/fields.js'
 import { push } from '../../../page-kit/primordials.js'
 import type { NotifyResult, PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
@@ -46,6 +47,7 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
   const kind = widget.score ? 'score' : invisible ? 'invisible' : 'checkbox'
   const challenges = challengeElements(context, scan.challenges, widget)
   const challenged = isAnyOpen(context, challenges)
+  const answer = kind === 'score' ? '' : answerNow()
   const ownAction = trimmed(p, setting(context, widget, 'action'))
 
   const view: RecaptchaView = {
@@ -59,8 +61,9 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
       dataS: text(setting(context, widget, 's')),
       host: (widget.anchor && hostOf(p, widget.anchor.url)) || scan.scripts.host,
       visible: kind === 'checkbox' && (!widget.element || dom.seen(widget.element, widget.anchor?.element)),
-      answered: kind !== 'score' && isAnswered(),
+      answered: answer !== '',
       executed: kind === 'score' ? pending() !== undefined : challenged || isExecuted(),
+      unheld: kind === 'score' && isUnheld(),
       challenged,
       hinted: !widget.element && !widget.params && widget.n === undefined && !widget.anchor?.element,
       widgetId: widget.n === undefined ? undefined : `${widget.n}`,
@@ -73,6 +76,9 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
       inViewport: isInViewport(),
     },
     drawn: isDrawn(widget),
+    answer,
+    ownId: widget.n,
+    copied: isCopied(),
     same(other) {
       const that = (other as RecaptchaView).widget
       if (widget.score || that.score) {
@@ -83,14 +89,7 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
       if (widget.n !== undefined && that.n !== undefined) return widget.n === that.n
       return !!widget.anchor?.name && widget.anchor.name === that.anchor?.name
     },
-    executions() {
-      let count = 0
-      for (let index = 0; index < log.executes.size; index++) {
-        const entry = log.executes[index] as Execute
-        if (isTarget(entry)) count += entry.calls
-      }
-      return count
-    },
+    executions,
     inject(solution) {
       const expiresAt = p.now() + solution.lifetimeMs
       if (kind === 'score') {
@@ -100,7 +99,7 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
         else keep({ token: solution.token, expiresAt })
         return 'ok'
       }
-      if (solution.unlessAnswered && isAnswered()) return 'answered'
+      if (solution.unlessAnswered && answerNow()) return 'answered'
       fill(solution, expiresAt)
       return 'ok'
     },
@@ -132,6 +131,21 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
     } catch {
       return false
     }
+  }
+
+  /** Whether the page may have executed it before its calls were recorded, and has not since. */
+  function isUnheld(): boolean {
+    const clients = own(p, own(p, window, '___grecaptcha_cfg'), 'clients')
+    return !!log.late && log.late === clients && executions() === 0
+  }
+
+  function executions(): number {
+    let count = 0
+    for (let index = 0; index < log.executes.size; index++) {
+      const entry = log.executes[index] as Execute
+      if (isTarget(entry)) count += entry.calls
+    }
+    return count
   }
 
   function callBack(token: string): NotifyResult {
@@ -194,10 +208,15 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
     return false
   }
 
-  function isAnswered(): boolean {
-    const fields = fieldsOf(context, scan, widget)
-    for (let index = 0; index < fields.size; index++) if (dom.value(fields[index] as Element)) return true
-    return widget.n !== undefined && !!response(widget.n)
+  function answerNow(): string {
+    const value = valueIn(dom, fieldsOf(context, scan, widget))
+    return value || (widget.n === undefined ? '' : (text(response(widget.n)) ?? ''))
+  }
+
+  /** Whether the frame in its element has the name of another widget's: the vendor's script names each anew. */
+  function isCopied(): boolean {
+    const { element, n, anchor, score } = widget
+    return !!element && n === undefined && !anchor && !score && dom.inElement(element, 'iframe[name^="a-"]').length > 0
   }
 
   /** The answer that the vendor's own script returns to the page. */

@@ -57,6 +57,11 @@ export interface RecaptchaLog extends Watcher {
   answers: Record<string, ScoreToken | undefined>
   /** By sitekey or widget id, and action: see `readyKey`. */
   readonly ready: Record<string, ScoreToken | undefined>
+  /**
+   * The vendor's table of widgets, if it was there before its API was watched: the page may have executed one, and have
+   * its answer by now.
+   */
+  readonly late: unknown
   /** Holds a call of the page until there is a token, or until the deadline. */
   hold(target: unknown, action: string, callVendor: () => unknown): unknown
 }
@@ -72,9 +77,10 @@ export const readyKey = (target: string, action?: string): string =>
  * @see https://developers.google.com/recaptcha/docs/display#js_api
  * @see https://developers.google.com/recaptcha/docs/v3
  */
-function watchRecaptcha(observer: Observer): RecaptchaLog {
+function watchRecaptcha(observer: Observer, script?: Element): RecaptchaLog {
   const { p } = observer
   const patches = list<Patch>()
+  const clientsNow = () => own(p, own(p, window, '___grecaptcha_cfg'), 'clients')
   /** The vendor's own table of widgets. A script that is loaded anew begins another one, with the same numbers. */
   let clients: unknown
   const log: RecaptchaLog = {
@@ -82,9 +88,9 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
     executes: list(),
     answers: bare(),
     ready: bare(),
+    late: !script && clientsNow(),
     check() {
-      const api = p.describe(window, 'grecaptcha')?.value
-      const now = own(p, own(p, window, '___grecaptcha_cfg'), 'clients')
+      const now = clientsNow()
       if (now && now !== clients) {
         if (clients) {
           log.renders.size = 0
@@ -93,7 +99,7 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
         }
         clients = now
       }
-      if (api && !apiReplacedBy(p)) watch(api, false)
+      if (!apiReplacedBy(p)) watch(own(p, window, 'grecaptcha'), false)
     },
     hold: (target, action, callVendor) => wait(entryOf(target, action, false), callVendor),
     undo() {

@@ -2,6 +2,7 @@ import type { ApiLog, InjectedToken } from '../../../page-kit/api-watch.js'
 import { invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
 import { expireLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
+import { valueIn } from '../../../page-kit/fields.js'
 import { includes, push, pushBounded, remove } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
@@ -42,6 +43,7 @@ function createView(context: PageContext, scan: TurnstileScan, widget: Turnstile
   const { p, dom } = context
   const { injected } = logOf<ApiLog>(context.observer, 'turnstile')
   const { id, element } = widget
+  const answer = answerNow()
 
   const view: TurnstileView = {
     widget,
@@ -52,18 +54,21 @@ function createView(context: PageContext, scan: TurnstileScan, widget: Turnstile
       pageData: text(setting(context, widget, 'chlPageData')),
       waits: setting(context, widget, 'execution') === 'execute',
       visible: !element || dom.seen(element),
-      answered: isAnswered(),
+      answered: answer !== '',
       executed: widget.last === 'execute',
       hinted: !element && !widget.params,
     },
     drawn: id !== undefined || widget.frame !== undefined,
+    answer,
+    ownId: id,
+    copied: isCopied(),
     same(other) {
       const that = (other as TurnstileView).widget
       if (element && that.element) return element === that.element
       return id !== undefined && id === that.id
     },
     inject(solution) {
-      if (solution.unlessAnswered && isAnswered()) return 'answered'
+      if (solution.unlessAnswered && answerNow()) return 'answered'
       fill(solution)
       return 'ok'
     },
@@ -73,10 +78,13 @@ function createView(context: PageContext, scan: TurnstileScan, widget: Turnstile
   }
   return view
 
-  function isAnswered(): boolean {
-    const fields = fieldsOf(context, scan, widget)
-    for (let index = 0; index < fields.size; index++) if (dom.value(fields[index] as Element)) return true
-    return !!response()
+  function answerNow(): string {
+    return valueIn(dom, fieldsOf(context, scan, widget)) || (text(response()) ?? '')
+  }
+
+  /** Whether the field in its element has the id of another widget's. */
+  function isCopied(): boolean {
+    return !!element && id === undefined && dom.inElement(element, 'input[id^="cf-chl-widget-"]').length > 0
   }
 
   /** The answer that the vendor's own script returns to the page. */
