@@ -24,12 +24,7 @@ const PEER = 'findRecaptchas of puppeteer-extra-plugin-recaptcha'
  * each family, and on pages of growing size.
  */
 export async function findBench(): Promise<BenchRow[]> {
-  return [
-    ...(await againstPeer()),
-    ...(await hcaptchaAgainstPeer()),
-    ...(await eachFamily()),
-    ...(await growing()),
-  ]
+  return [...(await againstPeer()), ...(await hcaptchaAgainstPeer()), ...(await eachFamily()), ...(await growing())]
 }
 
 /** A page with one reCAPTCHA, in the same browser binary. Measured in turn; medians. */

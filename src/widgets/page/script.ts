@@ -12,7 +12,10 @@ export const observerScript: string = ''
 /** What is added to it where calls are held, from `hold-script.ts`. */
 export const holdScript: string = ''
 
-/** The script that finds and injects, from `main.ts`: all but the families and the waits. Does nothing without the init script. */
+/**
+ * The script that finds and injects, from `main.ts`: all but the families and the waits. Does nothing without the init
+ * script.
+ */
 export const coreScript: string = ''
 
 /** What waits for changes, from `wait-script.ts`. Does nothing without the core script. */
