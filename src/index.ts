@@ -4,6 +4,7 @@ export type {
   AnyChallenge,
   Challenge,
   ChallengeFacts,
+  ChallengeInput,
   Family,
   GridChallenge,
   ImageChallenge,

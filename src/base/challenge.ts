@@ -189,6 +189,54 @@ export type PictureChallenge = ImageChallenge | GridChallenge
 /** All that a guard can solve. */
 export type AnyChallenge = Challenge | PictureChallenge
 
+/**
+ * The variants that a challenge may leave out: the only one of its family, or a checkbox where the other one differs in
+ * nothing but that it shows none.
+ */
+export const IMPLIED_VARIANTS = {
+  turnstile: 'turnstile',
+  hcaptcha: 'checkbox',
+  mtcaptcha: 'mtcaptcha',
+  'aws-waf': 'widget',
+  arkose: 'arkose',
+  captchafox: 'captchafox',
+  yandex: 'checkbox',
+  altcha: 'altcha',
+  cap: 'cap',
+  image: 'text',
+  bls: 'grid',
+} as const satisfies { readonly [F in Family]?: Variants[F] }
+
+/** Families whose challenges may leave the variant out. */
+export type ImpliedFamily = keyof typeof IMPLIED_VARIANTS
+
+/**
+ * What a guard takes: a challenge, whose variant may be left out where it is obvious: `turnstile`, `hcaptcha`, and every
+ * family with one variant. reCAPTCHA, Friendly Captcha and GeeTest need theirs.
+ *
+ * @example
+ * await guard.solve({ family: 'turnstile', sitekey: '0x4AAAAAAA…', pageUrl: 'https://staging.example.com/login' })
+ */
+export type ChallengeInput =
+  | AnyChallenge
+  | Implied<Omit<Challenge, 'family'>, Exclude<ImpliedFamily, PictureFamily>>
+  | Implied<Omit<ImageChallenge, 'family'>, 'image'>
+  | Implied<Omit<GridChallenge, 'family'>, 'bls'>
+
+type Implied<C extends { readonly variant: Variant }, F extends ImpliedFamily> = Omit<C, 'variant'> & {
+  readonly family: F
+  readonly variant?: undefined
+}
+
+/** A challenge with its variant. What is no challenge, or needs a variant of its own, stays as it is. */
+export function withVariant(input: ChallengeInput): AnyChallenge {
+  const { family, variant }: { family?: unknown; variant?: unknown } = input ?? {}
+  if (variant !== undefined || typeof family !== 'string' || !Object.hasOwn(IMPLIED_VARIANTS, family)) {
+    return input as AnyChallenge
+  }
+  return { ...input, variant: IMPLIED_VARIANTS[family as ImpliedFamily] } as AnyChallenge
+}
+
 /** The challenge of a family. */
 export type ChallengeOf<F extends Family> = F extends WidgetFamily
   ? Challenge

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { promised } from '../base/async.js'
-import type { AnyChallenge } from '../base/challenge.js'
+import { type ChallengeInput, withVariant } from '../base/challenge.js'
 import { type DeniedError, SolveguardError } from '../base/errors.js'
 import { freezeClass, frozenCopy } from '../base/frozen.js'
 import { canReach } from '../base/public-host.js'
@@ -26,6 +26,7 @@ import { Budget, type BudgetPath, dayStatus, originTermsOf, type Terms, termsOf 
 import { linkBudgetId, readStops, revocationOf, stopsOf, subjectPauseOf, tokenPauseOf } from './spending/stops.js'
 import { clocksStatus, type ProcessStatusDeps, processStatus, type Solving, solverStatus } from './status.js'
 import { type SolveStreamDeps, solveStream } from './streams/solve-stream.js'
+import { withVariants } from './streams/with-variants.js'
 import type {
   BudgetStatus,
   ExplainOptions,
@@ -159,16 +160,17 @@ export class PolicyGrant implements Grant, GrantContext {
     return budgets
   }
 
-  solve(challenge: AnyChallenge, options?: SolveOptions): Promise<Solution> {
-    return this.#solving.pipeline.solve(this, challenge, options)
+  solve(challenge: ChallengeInput, options?: SolveOptions): Promise<Solution> {
+    return this.#solving.pipeline.solve(this, withVariant(challenge), options)
   }
 
-  async explain(challengeOrUrl: AnyChallenge | string, { at }: ExplainOptions = {}): Promise<Verdict> {
-    return this.#solving.pipeline.explain(this, challengeOrUrl, at && timeOf(at))
+  async explain(challengeOrUrl: ChallengeInput | string, { at }: ExplainOptions = {}): Promise<Verdict> {
+    const asked = typeof challengeOrUrl === 'string' ? challengeOrUrl : withVariant(challengeOrUrl)
+    return this.#solving.pipeline.explain(this, asked, at && timeOf(at))
   }
 
-  stream(challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>, options?: StreamOptions): SolveStream {
-    return solveStream(this.#deps, this.#solving, this, challenges, options)
+  stream(challenges: Iterable<ChallengeInput> | AsyncIterable<ChallengeInput>, options?: StreamOptions): SolveStream {
+    return solveStream(this.#deps, this.#solving, this, withVariants(challenges), options)
   }
 
   narrow(narrowing: NarrowingInput, { name, subject }: NarrowOptions = {}): Grant {

@@ -1,4 +1,4 @@
-import type { Answer, AnyChallenge, ChallengeFacts, Family } from '../base/challenge.js'
+import type { Answer, AnyChallenge, ChallengeFacts, ChallengeInput, Family } from '../base/challenge.js'
 import type { Code, DeniedError, Layer, SolveguardError } from '../base/errors.js'
 import type { PauseReason, Usage } from '../ledger/ledger.js'
 import type { Duration } from '../policy/duration.js'
@@ -224,7 +224,7 @@ export interface Grant {
    *   pageUrl: 'https://staging.example.com/login',
    * })
    */
-  solve(challenge: AnyChallenge, options?: SolveOptions): Promise<Solution>
+  solve(challenge: ChallengeInput, options?: SolveOptions): Promise<Solution>
   /**
    * Solves many challenges and yields each result. Ends when all have ended. A solve that fails is a result and throws
    * nothing.
@@ -234,7 +234,7 @@ export interface Grant {
    * @example
    * for await (const { index, ...result } of guard.stream(challenges, { batch: 'nightly-2026-11-24' })) { … }
    */
-  stream(challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>, options?: StreamOptions): SolveStream
+  stream(challenges: Iterable<ChallengeInput> | AsyncIterable<ChallengeInput>, options?: StreamOptions): SolveStream
   /**
    * Creates a grant that allows at most what both this one and `narrowing` allow. Its solves draw on its own budget and
    * on all budgets above it.
@@ -261,7 +261,7 @@ export interface Grant {
    * })
    * console.log(allowed, layers.find(({ ok }) => !ok)?.message)
    */
-  explain(challengeOrUrl: AnyChallenge | string, options?: ExplainOptions): Promise<Verdict>
+  explain(challengeOrUrl: ChallengeInput | string, options?: ExplainOptions): Promise<Verdict>
   /**
    * Reads the state of the budgets, the key, the schedule, the ledger and the audit log.
    *

@@ -1,4 +1,4 @@
-import { type Answer, type Challenge, isPicture, type PictureChallenge } from '../../src/base/challenge.js'
+import { type Answer, type Challenge, isPicture, type PictureChallenge, withVariant } from '../../src/base/challenge.js'
 import { DeniedError, SolveguardError } from '../../src/base/errors.js'
 import type { Grant, Solution, SolveOptions } from '../../src/guard/types.js'
 import { usd } from '../../src/policy/money.js'
@@ -55,7 +55,8 @@ export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> =
     path: ['fake'],
     answer: async ({ sitekey, action, challenge }) => vendor.issue({ sitekey, action, score: 0.9, challenge }),
     readPicture: async (challenge) => (challenge.family === 'bls' ? '[1,4,7]' : '4711'),
-    async solve(challenge, options = {}) {
+    async solve(input, options = {}) {
+      const challenge = withVariant(input)
       if (isPicture(challenge)) pictures.push(challenge)
       else challenges.push(challenge)
       loads.push(options.pageLoad)

@@ -1,12 +1,14 @@
 import {
   type AnyChallenge,
   type Challenge,
+  type ChallengeInput,
   type Family,
   isPicture,
   type PictureChallenge,
   type TextHints,
   VARIANTS,
   type Variant,
+  withVariant,
 } from '../../base/challenge.js'
 import { printable, SolveguardError } from '../../base/errors.js'
 import { pictureType } from '../../base/picture.js'
@@ -27,7 +29,8 @@ const SCORES: readonly unknown[] = [0.3, 0.7, 0.9]
  *
  * @throws SolveguardError `CHALLENGE_INVALID` that names the field
  */
-export function parseChallenge(input: AnyChallenge): AnyChallenge {
+export function parseChallenge(given: ChallengeInput): AnyChallenge {
+  const input = withVariant(given)
   if (typeof input !== 'object' || input === null)
     throw new SolveguardError('CHALLENGE_INVALID', 'solve() takes a challenge: { family, variant, sitekey, pageUrl }.')
   const { family, variant, pageUrl } = input

@@ -1,6 +1,6 @@
 import type { BrowserContext, Page, Request, Response } from 'playwright'
 import type { Captcha } from '../../../src/adapters/engine/captcha.js'
-import { type Answer, isPicture } from '../../../src/base/challenge.js'
+import { type Answer, isPicture, withVariant } from '../../../src/base/challenge.js'
 import type { Solution } from '../../../src/guard/types.js'
 import { usd } from '../../../src/policy/money.js'
 import type { PolicyInput } from '../../../src/policy/schema.js'
@@ -15,7 +15,7 @@ export function corpusGrant(vendors: Vendors, policy: Omit<PolicyInput, 'origins
   grant.answer = async (challenge) => vendors.issue(challenge)
   const buy = grant.solve
   grant.solve = async (challenge, options = {}) => {
-    if (isPicture(challenge) || !options.runProofOfWork) return buy(challenge, options)
+    if (!options.runProofOfWork || isPicture(withVariant(challenge))) return buy(challenge, options)
     const answer: Answer = await options.runProofOfWork(options.signal ?? new AbortController().signal)
     return { ...answer, ...FREE, expiresAt: new Date(Date.now() + 120_000) }
   }
