@@ -211,8 +211,8 @@ export const IMPLIED_VARIANTS = {
 export type ImpliedFamily = keyof typeof IMPLIED_VARIANTS
 
 /**
- * What a guard takes: a challenge, whose variant may be left out where it is obvious: `turnstile`, `hcaptcha`, and every
- * family with one variant. reCAPTCHA, Friendly Captcha and GeeTest need theirs.
+ * What a guard takes: a challenge, whose variant may be left out where it is obvious: `turnstile`, `hcaptcha`,
+ * `yandex`, and every family with one variant. reCAPTCHA, Friendly Captcha and GeeTest need theirs.
  *
  * @example
  * await guard.solve({ family: 'turnstile', sitekey: '0x4AAAAAAA…', pageUrl: 'https://staging.example.com/login' })
