@@ -80,7 +80,7 @@ module.exports = {
       name: 'every-folder-is-known',
       comment: 'a new folder needs a line in MAY_IMPORT',
       severity: 'error',
-      from: { path: '^src/', pathNot: `^src/(index\\.ts$|demo/|(${Object.keys(MAY_IMPORT).join('|')})/)` },
+      from: { path: '^src/', pathNot: `^src/(index\\.ts$|(demo|cli)/|(${Object.keys(MAY_IMPORT).join('|')})/)` },
       to: {},
     },
     {
@@ -140,7 +140,7 @@ module.exports = {
       name: 'src-imports-only-shipped-packages',
       comment: 'a package that src imports is in dependencies, or is a peer of which only types are imported',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/demo/' },
+      from: { path: '^src/', pathNot: '^src/(demo|cli)/' },
       to: {
         dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'],
         dependencyTypesNot: ['type-only', 'npm-peer'],

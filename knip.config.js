@@ -8,6 +8,7 @@ export default {
   entry: [
     ...Object.values(ENTRIES).map((file) => `src/${file}.ts`),
     'src/demo/*.ts',
+    'src/cli/main.ts',
     // Bundled into strings by scripts/page-script.mjs.
     'src/widgets/page/{main,init-script,hold-script,add-family}.ts',
     'scripts/**/*.mjs',

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import { basename } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { withRequire } from './dist-imports.mjs'
-import { ENTRIES } from './entries.mjs'
+import { BIN, ENTRIES } from './entries.mjs'
 import { ensurePackages, root } from './setup.mjs'
 
 ensurePackages()
@@ -15,6 +15,8 @@ const { coreScript, esbuildPageScript, familyScripts, holdScript, observerScript
   './page-script.mjs'
 )
 const require = createRequire(import.meta.url)
+
+const FIND_BROWSER = 'scripts/find-browser.mjs'
 
 process.chdir(root)
 rmSync('dist', { recursive: true, force: true })
@@ -42,20 +44,36 @@ async function implementation() {
   }
   const reach = await esbuild.build({
     ...common,
-    entryPoints: Object.values(ENTRIES).map((file) => `src/${file}.ts`),
+    entryPoints: [...Object.values(ENTRIES), BIN].map((file) => `src/${file}.ts`),
     outdir: 'dist',
     bundle: true,
     packages: 'external',
     metafile: true,
     write: false,
   })
-  const entryPoints = Object.keys(reach.metafile?.inputs ?? {}).map((file) => file.replace(/^page-script:/, ''))
+  const inputs = Object.keys(reach.metafile?.inputs ?? {}).map((file) => file.replace(/^page-script:/, ''))
+  const entryPoints = inputs.filter((file) => file.startsWith('src/'))
   await esbuild.build({ ...common, entryPoints, outdir: 'dist', outbase: 'src' })
   for (const path of entryPoints) {
     const file = path.replace(/^src\/|\.ts$/g, '')
     writeFileSync(`dist/${file}.js`, withRequire(file, readFileSync(`dist/${file}.js`, 'utf8')))
   }
+  await findsBrowsers(common)
   return entryPoints
+}
+
+/**
+ * The demo finds browsers as the project's scripts do, by a file of theirs.
+ * @param {import('esbuild').BuildOptions} common
+ */
+async function findsBrowsers(common) {
+  await esbuild.build({ ...common, entryPoints: [FIND_BROWSER], outfile: 'dist/demo/find-browser.js' })
+  for (const [file, change] of /** @type {const} */ ([
+    ['demo/demo', (/** @type {string} */ text) => text.replace(`../../${FIND_BROWSER}`, './find-browser.js')],
+    ['demo/find-browser', (/** @type {string} */ text) => withRequire('demo/find-browser', text)],
+  ])) {
+    writeFileSync(`dist/${file}.js`, change(readFileSync(`dist/${file}.js`, 'utf8')))
+  }
 }
 
 /** Declarations, as CommonJS has them. */

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { wideComments } from './comment-width.mjs'
-import { compileTypes, installPacked, pack, runConsumer, runExamples } from './consumers.mjs'
+import { compileTypes, installPacked, pack, runConsumer, runDemo, runExamples } from './consumers.mjs'
 import { docProblems } from './doc-comments.mjs'
 import { exportsField, typesVersionsField } from './entries.mjs'
 import { maybePromises } from './maybe-promises.mjs'
@@ -42,6 +42,7 @@ const STEPS = [
     { name: 'types of the package (attw)', run: () => tool('attw', packed.tarball) },
     { name: 'a CommonJS consumer', run: () => runConsumer(packed.project, 'commonjs.cjs') },
     { name: 'an ESM consumer', run: () => runConsumer(packed.project, 'esm.mjs') },
+    { name: 'the demo of the package', run: () => runDemo(packed.project) },
     { name: 'a TypeScript consumer, ESM and CommonJS', run: () => compileTypes(packed.project) },
     { name: 'the examples', run: () => runExamples(packed.project) },
   ]),

@@ -109,6 +109,26 @@ export async function runExamples(project) {
   }).catch(throwWithOutput)
 }
 
+/**
+ * Runs the package's own command: the demo, in a project that has Playwright and in one that has not.
+ * @param {string} project
+ */
+export async function runDemo(project) {
+  const command = join(project, 'node_modules', 'solveguard', 'dist', 'cli', 'main.js')
+  const env = { ...process.env, CHROMIUM_PATH: (await findBrowser())?.path ?? '' }
+  const demo = (/** @type {string} */ cwd) =>
+    execute(process.execPath, [command, 'demo'], { cwd, env, timeout: 120_000 })
+  if (!existsSync(join(project, 'node_modules', 'playwright'))) {
+    const without = await demo(project).catch((error) => error)
+    if (!/^demo failed: the demo needs Playwright: run `npm install playwright`/m.test(without.stdout)) {
+      throw new Error(`without Playwright: ${without.stdout}${without.stderr ?? ''}`)
+    }
+    link(join(project, 'node_modules'), 'playwright')
+  }
+  const { stdout } = await demo(project).catch(throwWithOutput)
+  if (!/\ndemo ok: /.test(stdout)) throw new Error(stdout)
+}
+
 /** @param {string} project */
 function copyExamples(project) {
   const folder = join(project, 'examples')

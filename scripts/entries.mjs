@@ -21,6 +21,9 @@ export const ENTRIES = {
   './webdriver': 'adapters/webdriver/index',
 }
 
+/** The file of src/ that is the package's program. */
+export const BIN = 'cli/main'
+
 /** The value that `exports` in package.json must have. */
 export function exportsField() {
   const entries = Object.entries(ENTRIES).map(([subpath, file]) => [
