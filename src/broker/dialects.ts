@@ -24,7 +24,8 @@ export function wireOf(service: ServiceName, family: WireFamily): { service: Ser
 
 /** The service that a host name stands for, without regard to its port. */
 export function serviceOfHost(host: string | undefined): ServiceName | undefined {
-  return host === undefined ? undefined : SERVICE_HOSTS[host.replace(/:\d+$/, '').toLowerCase()]
+  const name = host?.replace(/:\d+$/, '').toLowerCase()
+  return name !== undefined && Object.hasOwn(SERVICE_HOSTS, name) ? SERVICE_HOSTS[name] : undefined
 }
 
 /** The service that the first part of a path names, and the path after it: `/capsolver/createTask`. */

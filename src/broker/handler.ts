@@ -29,17 +29,20 @@ export function createHandler({ services, own }: HandlerParts): BrokerHandler {
 }
 
 /**
- * The reply to a request whose body could not be read: too long, or cut off. In the form that clients of the path
- * expect.
+ * The reply to a request that could not be read: too long, or cut off; and the last resort where answering failed. In
+ * the form that clients of the path expect.
  */
 export function replyToBadBody(url: string, status: number): TextResponse {
   const isTooLong = status === 413
-  const code = isTooLong ? 'ERROR_TOO_BIG_CAPTCHA_FILESIZE' : 'ERROR_BAD_PARAMETERS'
-  const sentence = isTooLong ? 'A request has at most 2 MiB.' : 'The request could not be read.'
+  const [code, sentence] = isTooLong
+    ? ['ERROR_TOO_BIG_CAPTCHA_FILESIZE', 'A request has at most 2 MiB.']
+    : status < 500
+      ? ['ERROR_BAD_PARAMETERS', 'The request could not be read.']
+      : ['ERROR_INTERNAL_SERVER_ERROR', 'The broker failed to answer; nothing is known of this request.']
   const { path } = servicePrefix(url.replace(/[?#].*$/s, ''))
   if (path === '/in.php' || path === '/res.php') return textReply(200, code)
   if (/^\/[a-zA-Z]+$/.test(path)) {
     return jsonReply(200, { errorId: isTooLong ? 4 : 110, errorCode: code, errorDescription: sentence })
   }
-  return textReply(status >= 400 && status < 500 ? status : 400, sentence)
+  return textReply(status, sentence)
 }

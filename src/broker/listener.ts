@@ -57,7 +57,7 @@ export async function createListener(options: ListenerOptions): Promise<FastifyI
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
   app.setErrorHandler((error, request, reply) => {
-    const status = (error as { statusCode?: number }).statusCode ?? 400
+    const status = (error as { statusCode?: number }).statusCode ?? 500
     return send(reply, replyToBadBody(request.raw.url ?? '/', status))
   })
   app.all('/*', (request, reply) => {
