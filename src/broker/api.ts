@@ -89,7 +89,7 @@ export class OwnInterface {
       if (credential === undefined || credential.length > MAX_CREDENTIAL_LENGTH) {
         return jsonReply(401, { code: 'TOKEN_INVALID', message: 'Send the token as Authorization: Bearer.' })
       }
-      return await route(request, await this.#deps.authenticate(credential))
+      return await route(request, await this.#deps.authenticate(credential, 'spend'))
     } catch (error) {
       return errorReply(error)
     }

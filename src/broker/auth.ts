@@ -1,5 +1,8 @@
 import type { MaybePromise } from '../base/async.js'
-import type { Grant, Guard } from '../guard/types.js'
+import type { Clock } from '../base/clock.js'
+import { DeniedError, SolveguardError } from '../base/errors.js'
+import type { Grant } from '../guard/types.js'
+import { isHandle } from '../tokens/handle.js'
 import type { ServiceName } from '../wires/services.js'
 
 /** Whoever sent a request with a token that is good. */
@@ -18,17 +21,52 @@ export interface Caller {
 /**
  * Finds out who sent a request.
  * @param credential the token or handle, where a key would be
+ * @param purpose `fetch` for what was submitted before, `spend` for all else
  * @throws SolveguardError why the token is no good; `DeniedError` `LEDGER_UNAVAILABLE` if that cannot be known
  */
-export type Authenticate = (credential: string) => MaybePromise<Caller>
+export type Authenticate = (credential: string, purpose: 'fetch' | 'spend') => MaybePromise<Caller>
 
 /** The longest credential that is looked at, in characters: a token has at most 4 KiB. */
 export const MAX_CREDENTIAL_LENGTH = 4_096
 
-/** The tokens and handles that a guard has issued. The id of a token's last budget has the ids of all its links. */
-export function guardTokens(guard: Pick<Guard, 'verifyToken'>): Authenticate {
-  return async (credential) => {
-    const grant = await guard.verifyToken(credential)
-    return { id: grant.path.at(-1) as string, grant }
+/** What authentication takes of a guard. */
+export interface TokenVerifier {
+  verifyToken(token: string): Promise<Grant>
+}
+
+/** For how many tokens the caller is remembered after the token has expired. */
+const MAX_CALLERS = 10_000
+/** How many handles that nobody knows the ledger is asked for in a second: anybody can make them up. */
+const MAX_UNKNOWN_HANDLES = 100
+
+/**
+ * Authentication by the tokens of a guard. A token that has expired since it was used here still fetches what it has
+ * submitted: the money is spent by then, and the task is bound to it.
+ */
+export function tokenAuthentication(guard: TokenVerifier, clock: Pick<Clock, 'monotonic'>): Authenticate {
+  const callers = new Map<string, Caller>()
+  let unknown = { second: 0, count: 0 }
+  return async (credential, purpose) => {
+    const known = callers.get(credential)
+    const second = Math.floor(clock.monotonic() / 1_000)
+    if (unknown.second !== second) unknown = { second, count: 0 }
+    if (!known && unknown.count >= MAX_UNKNOWN_HANDLES && isHandle(credential)) throw tooManyUnknown()
+    try {
+      const grant = await guard.verifyToken(credential)
+      if (known?.grant === grant) return known
+      const caller = { id: grant.path.at(-1) ?? '', grant }
+      if (callers.size >= MAX_CALLERS) callers.clear()
+      callers.set(credential, caller)
+      return caller
+    } catch (error) {
+      const code = error instanceof SolveguardError ? error.code : undefined
+      if (code === 'HANDLE_UNKNOWN') unknown.count++
+      if (known && purpose === 'fetch' && (code === 'TOKEN_EXPIRED' || code === 'HANDLE_UNKNOWN')) return known
+      throw error
+    }
   }
+}
+
+function tooManyUnknown(): DeniedError {
+  return new DeniedError('HANDLE_UNKNOWN', 'This handle is not known here; too many unknown ones are being tried.')
 }

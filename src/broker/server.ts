@@ -9,7 +9,7 @@ import { type Duration, durationMs } from '../policy/duration.js'
 import { check } from '../policy/schema.js'
 import { duration } from '../policy/shapes.js'
 import { OwnInterface } from './api.js'
-import { type Authenticate, guardTokens } from './auth.js'
+import { type Authenticate, tokenAuthentication } from './auth.js'
 import { createHandler } from './handler.js'
 import { createListener } from './listener.js'
 import { Metrics } from './metrics.js'
@@ -157,9 +157,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 /** The handler of a guard's broker, and its tasks. */
 export function brokerHandler(
   guard: Guard,
-  { acceptWaitMs, authenticate = guardTokens(guard) }: BrokerParts & { readonly acceptWaitMs: number },
+  { acceptWaitMs, ...parts }: BrokerParts & { readonly acceptWaitMs: number },
 ): { readonly handler: BrokerHandler; readonly tasks: BrokerTasks } {
   const host = hostOf(guard)
+  const authenticate = parts.authenticate ?? tokenAuthentication(guard, host.clock)
   const tasks = new BrokerTasks(host, { acceptWaitMs, answerWithinMs: ANSWER_WITHIN_MS })
   const metrics = new Metrics()
   const services = new ServiceInterface({

@@ -92,7 +92,7 @@ export class ServiceInterface {
       }
     }
     try {
-      const caller = this.#deps.authenticate(credential)
+      const caller = this.#deps.authenticate(credential, decoded.endpoint === 'in' ? 'spend' : 'fetch')
       return isPromise(caller) ? caller.then(perform, refuse) : perform(caller)
     } catch (error) {
       return refuse(error)

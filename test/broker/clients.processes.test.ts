@@ -6,21 +6,38 @@ import { promisify } from 'node:util'
 import { CapMonsterCloudClientFactory, ClientOptions, RecaptchaV2Request } from '@zennolab_com/capmonstercloud-client'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ensurePythonClients, PYTHON_CLIENTS } from '../../scripts/python-clients.mjs'
+import { startBroker } from '../../src/broker/index.js'
+import { twoCaptcha } from '../../src/solvers/two-captcha.js'
+import { startSolverService } from '../../src/testing/service/index.js'
 import { drawDigits } from '../../src/testing/shared/picture.js'
-import { after } from '../guard/support.js'
-import { type ServerRig, serverRig } from './server-support.js'
+import { after, type Rig, rig } from '../guard/support.js'
 import { PAGE, SITEKEY } from './support.js'
 
 const run = promisify(execFile)
-const HANDLE = '0123456789abcdef0123456789abcdef'
 const PNG = drawDigits('4711')
 
-/** A broker that takes one token of 32 characters, and pictures. */
-function brokerForClients(): Promise<ServerRig> {
-  return serverRig({
-    serviceOptions: { answer: ({ family }) => (family === 'image' ? '4711' : '03AF-the-answer') },
-    grants: ({ guard }) => ({ [HANDLE]: guard.narrow({}, { name: 'client' }) }),
+interface ClientsRig extends Rig {
+  readonly url: string
+  /** 32 characters, as captchaai needs them. */
+  readonly handle: string
+}
+
+/** A broker, and a handle for a token of its guard. */
+async function brokerForClients(): Promise<ClientsRig> {
+  const service = await startSolverService({
+    answer: ({ family }) => (family === 'image' ? '4711' : '03AF-the-answer'),
   })
+  after(() => service.close())
+  const solver = twoCaptcha({
+    baseUrl: service.url,
+    polling: { firstPollMs: 0, everyMs: 5 },
+    pricing: { per: 'solve', usd: 0.001 },
+  })
+  const made = await rig({ service, guardOptions: { solver } })
+  const broker = await startBroker({ guard: made.guard })
+  after(() => broker.close())
+  const { handle = '' } = await made.guard.issueToken({}, { ttl: '1h', handle: true })
+  return { ...made, url: broker.url, handle }
 }
 
 function pictureFile(): string {
@@ -32,11 +49,11 @@ function pictureFile(): string {
 }
 
 /** Runs a Python client, unchanged, and resolves with what it printed. */
-async function python(script: string, url: string): Promise<Record<string, unknown>> {
+async function python(script: string, handle: string, url: string): Promise<Record<string, unknown>> {
   const picture = pictureFile()
   const file = join(import.meta.dirname, 'clients', script)
   const env = { ...process.env, PYTHONPATH: PYTHON_CLIENTS, PYTHONDONTWRITEBYTECODE: '1' }
-  const { stdout } = await run('python3', [file, url, HANDLE, PAGE, SITEKEY, picture], { env })
+  const { stdout } = await run('python3', [file, url, handle, PAGE, SITEKEY, picture], { env })
   return JSON.parse(stdout)
 }
 
@@ -44,12 +61,12 @@ describe('published clients, unchanged, with the broker in place of their servic
   beforeAll(() => ensurePythonClients())
 
   it('from PyPI: captchaai, capmonstercloudclient, capsolver, python-anticaptcha', async () => {
-    const { url, service } = await brokerForClients()
+    const { url, handle, service } = await brokerForClients()
     const [captchaai, capmonster, capsolver, anticaptcha] = await Promise.all([
-      python('captchaai_client.py', `${url}/captchaai`),
-      python('capmonster_client.py', url),
-      python('capsolver_client.py', `${url}/capsolver`),
-      python('anticaptcha_client.py', url),
+      python('captchaai_client.py', handle, `${url}/captchaai`),
+      python('capmonster_client.py', handle, url),
+      python('capsolver_client.py', handle, `${url}/capsolver`),
+      python('anticaptcha_client.py', handle, url),
     ])
     expect(captchaai).toEqual({
       threads: { threads: 100, working_threads: 0 },
@@ -70,7 +87,7 @@ describe('published clients, unchanged, with the broker in place of their servic
       balance: expect.any(Number),
       token: '03AF-the-answer',
       denied: expect.stringContaining('https://elsewhere.example is not named'),
-      refused: expect.stringContaining('not known'),
+      refused: expect.stringContaining('no token for this handle'),
     })
     expect(anticaptcha).toEqual({
       balance: expect.any(Number),
@@ -86,10 +103,10 @@ describe('published clients, unchanged, with the broker in place of their servic
   })
 
   it('@zennolab_com/capmonstercloud-client, from npm', async () => {
-    const { url } = await brokerForClients()
+    const { url, handle } = await brokerForClients()
     const clientOf = (clientKey: string) =>
       CapMonsterCloudClientFactory.Create(new ClientOptions({ clientKey, serviceUrl: url }))
-    const client = clientOf(HANDLE)
+    const client = clientOf(handle)
     expect(await client.getBalance()).toMatchObject({ balance: 1 })
     const request = (websiteURL: string) => new RecaptchaV2Request({ websiteURL, websiteKey: SITEKEY })
     const { solution, error } = await client.Solve(request(PAGE))
@@ -99,19 +116,18 @@ describe('published clients, unchanged, with the broker in place of their servic
   })
 
   it('curl, with the token in the URL, in a form and as a file', async () => {
-    const { url, form } = await brokerForClients()
+    const { url, handle } = await brokerForClients()
     const curl = async (...args: string[]) => (await run('curl', ['-sS', ...args])).stdout
     const picture = pictureFile()
     const ids = [
-      await curl(`${url}/in.php?key=${HANDLE}&method=userrecaptcha&googlekey=${SITEKEY}&pageurl=${PAGE}`),
-      await curl('-d', `key=${HANDLE}&method=userrecaptcha&googlekey=${SITEKEY}&pageurl=${PAGE}`, `${url}/in.php`),
-      await curl('-F', `key=${HANDLE}`, '-F', 'method=post', '-F', `file=@${picture}`, `${url}/in.php`),
+      await curl(`${url}/in.php?key=${handle}&method=userrecaptcha&googlekey=${SITEKEY}&pageurl=${PAGE}`),
+      await curl('-d', `key=${handle}&method=userrecaptcha&googlekey=${SITEKEY}&pageurl=${PAGE}`, `${url}/in.php`),
+      await curl('-F', `key=${handle}`, '-F', 'method=post', '-F', `file=@${picture}`, `${url}/in.php`),
     ]
     for (const [index, reply] of ids.entries()) {
       expect(reply).toMatch(/^OK\|\d+$/)
-      const poll = () => curl(`${url}/res.php?key=${HANDLE}&action=get&id=${reply.slice(3)}`)
+      const poll = () => curl(`${url}/res.php?key=${handle}&action=get&id=${reply.slice(3)}`)
       await expect.poll(poll).toBe(index === 2 ? 'OK|4711' : 'OK|03AF-the-answer')
     }
-    expect(await form('/res.php', { action: 'get', id: '1' }, { token: HANDLE })).toBe('ERROR_WRONG_CAPTCHA_ID')
   })
 })

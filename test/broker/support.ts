@@ -1,4 +1,4 @@
-import { type Code, SolveguardError } from '../../src/base/errors.js'
+import { SolveguardError } from '../../src/base/errors.js'
 import type { Authenticate } from '../../src/broker/auth.js'
 import { brokerHandler } from '../../src/broker/server.js'
 import type { BrokerTasks } from '../../src/broker/tasks.js'
@@ -32,7 +32,8 @@ export interface BrokerRigOptions extends RigOptions {
   readonly as?: ServiceName
   readonly acceptWaitMs?: number
   readonly wire?: ServiceName
-  readonly authenticate?: Authenticate
+  /** Whether the tokens of the guard are taken, in place of the two. */
+  readonly byTokens?: boolean
   readonly grants?: (rig: Rig) => Record<string, Grant>
 }
 
@@ -46,12 +47,12 @@ export async function brokerRig(options: BrokerRigOptions = {}): Promise<BrokerR
   }
   const authenticate: Authenticate = (credential) => {
     const grant = grants[credential]
-    if (!grant) throw new SolveguardError('TOKEN_INVALID' as Code, 'This token is not known.')
+    if (!grant) throw new SolveguardError('TOKEN_INVALID', 'This token is not known.')
     return { id: grant.path.at(-1) ?? '', grant, wire }
   }
   const { handler, tasks } = brokerHandler(made.guard, {
     acceptWaitMs,
-    authenticate: options.authenticate ?? authenticate,
+    authenticate: options.byTokens ? undefined : authenticate,
   })
   await tasks.open()
   after(() => tasks.close())

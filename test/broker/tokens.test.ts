@@ -1,60 +1,121 @@
-import { expect, it } from 'vitest'
-import { startBroker } from '../../src/broker/server.js'
+import { describe, expect, it } from 'vitest'
+import { tokenAuthentication } from '../../src/broker/auth.js'
+import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
-import { describeToken } from '../../src/tokens/describe.js'
-import { narrowToken } from '../../src/tokens/narrow.js'
-import { after, rig } from '../guard/support.js'
-import { PAGE, SITEKEY } from './support.js'
+import { manualClock } from '../../src/testing/clock.js'
+import { narrowToken } from '../../src/tokens/index.js'
+import { settleWith } from '../guard/support.js'
+import { brokerRig, PAGE, SITEKEY, untilDone } from './support.js'
 
-/** A broker over a guard, and a client of the form wire with a credential in place of a key. */
-async function brokered() {
-  const made = await rig()
-  const broker = await startBroker({ guard: made.guard })
-  after(() => broker.close())
-  const ask = async (key: string, fields: Record<string, string>, path = '/in.php') => {
-    const body = new URLSearchParams({ key, json: '1', ...fields })
-    const reply = await fetch(`${broker.url}${path}`, { method: 'POST', body })
-    const { request } = (await reply.json()) as { request: string }
-    return request
-  }
-  const submit = (key: string) => ask(key, { method: 'userrecaptcha', googlekey: SITEKEY, pageurl: PAGE })
-  const poll = (key: string, id: string) => ask(key, { action: 'get', id }, '/res.php')
-  return { ...made, broker, submit, poll }
+const FORM = { method: 'userrecaptcha', googlekey: SITEKEY, pageurl: PAGE, json: '1' }
+
+/** A broker that takes the tokens of its guard. */
+function rigWithTokens(options: Parameters<typeof brokerRig>[0] = {}) {
+  return brokerRig({ ...options, byTokens: true })
 }
 
-it('a broker takes a token, one that its holder narrowed, and a handle, each with its own budget', async () => {
-  const { guard, submit, poll } = await brokered()
-  const { token, handle = '' } = await guard.issueToken({ budget: { perDay: usd(0.002) } }, { handle: true })
-  const narrower = await narrowToken(token, { budget: { perDay: usd(0.001) } })
-  const id = await submit(narrower)
-  await expect.poll(() => poll(narrower, id)).toMatch(/^03AF/)
-  expect(await submit(narrower)).toBe('ERROR_ZERO_BALANCE')
-  const other = await submit(handle)
-  // The token and its handle are the same caller.
-  await expect.poll(() => poll(token, other)).toMatch(/^03AF/)
-  expect(await submit(token)).toBe('ERROR_ZERO_BALANCE')
+describe('a token of the guard, where a key would be', () => {
+  it("solves, by itself or by its handle, and a task is the same token's either way", async () => {
+    const { guard, form, service } = await rigWithTokens()
+    const { token, handle = '' } = await guard.issueToken({}, { handle: true })
+    expect(handle).toHaveLength(32)
+    const { request: id } = JSON.parse(await form('/in.php', FORM, { token }))
+    const poll = () => form('/res.php', { action: 'get', id, json: '1' }, { token: handle })
+    const reply = await untilDone(poll, (text) => text.includes('CAPCHA_NOT_READY'))
+    expect(JSON.parse(reply)).toEqual({ status: 1, request: service.tasks[0]?.answer })
+    const other = await guard.issueToken({})
+    for (const stranger of [other.token, await narrowToken(token, {})]) {
+      expect(await form('/res.php', { action: 'get', id }, { token: stranger })).toBe('ERROR_WRONG_CAPTCHA_ID')
+    }
+  })
+
+  it('draws on its own budget, and a narrower one on that too', async () => {
+    const { guard, form, service } = await rigWithTokens()
+    const { token } = await guard.issueToken({ budget: { perDay: usd(0.002) } })
+    const narrower = await narrowToken(token, { budget: { perDay: usd(0.001) } })
+    const submit = async (credential: string) => JSON.parse(await form('/in.php', FORM, { token: credential }))
+    expect((await submit(narrower)).status).toBe(1)
+    expect(await submit(narrower)).toMatchObject({ status: 0, request: 'ERROR_ZERO_BALANCE' })
+    expect((await submit(token)).status).toBe(1)
+    expect(await submit(token)).toMatchObject({ status: 0, request: 'ERROR_ZERO_BALANCE' })
+    await expect.poll(() => service.tasks.length).toBe(2)
+    expect(await form('/res.php', { action: 'getbalance' }, { token: narrower })).toBe('0')
+  })
+
+  it('is refused altered, revoked, expired and of another guard, as a key that does not exist', async () => {
+    const clock = manualClock()
+    const { guard, form, service } = await rigWithTokens({ clock })
+    const other = await rigWithTokens({ clock, guardOptions: { name: 'another' } })
+    const { token, id } = await guard.issueToken({}, { ttl: '1m' })
+    const bad = [
+      `${token.slice(0, -2)}xx`,
+      token.slice(0, 40),
+      `${token}.`,
+      (await other.guard.issueToken({})).token,
+      'f'.repeat(32),
+      'x',
+    ]
+    for (const credential of bad) {
+      const reply = await settleWith(clock, form('/in.php', FORM, { token: credential }), 1)
+      expect(JSON.parse(reply)).toMatchObject({ status: 0, request: 'ERROR_KEY_DOES_NOT_EXIST' })
+      expect(reply).not.toContain(token)
+    }
+    await guard.revokeToken(id)
+    const revoked = await settleWith(clock, form('/in.php', FORM, { token }), 1)
+    expect(JSON.parse(revoked)).toMatchObject({
+      request: 'ERROR_KEY_DOES_NOT_EXIST',
+      error_text: expect.stringContaining('revoked'),
+    })
+    await clock.advance(61_000)
+    const expired = await settleWith(clock, form('/in.php', FORM, { token }), 1)
+    expect(JSON.parse(expired)).toMatchObject({ request: 'ERROR_KEY_DOES_NOT_EXIST' })
+    expect(service.tasks).toEqual([])
+  })
+
+  it('that expires while a task is under way still fetches what it paid for, and submits nothing more', async () => {
+    const clock = manualClock()
+    const rig = await rigWithTokens({ clock, serviceOptions: { clock, solveMs: 50_000 } })
+    const { token } = await rig.guard.issueToken({}, { ttl: '30s' })
+    const submitted = await settleWith(clock, rig.form('/in.php', FORM, { token }), 1)
+    const { request: id } = JSON.parse(submitted)
+    for (let i = 0; i < 200 && rig.tasks.counts.solved === 0; i++) {
+      await clock.advance(1_000)
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+    const fetched = await settleWith(clock, rig.form('/res.php', { action: 'get', id, json: '1' }, { token }), 1)
+    expect(JSON.parse(fetched)).toEqual({ status: 1, request: rig.service.tasks[0]?.answer })
+    const more = await settleWith(clock, rig.form('/in.php', FORM, { token }), 1)
+    expect(JSON.parse(more)).toMatchObject({ request: 'ERROR_KEY_DOES_NOT_EXIST' })
+  })
+
+  it('that is paused by its subject is told so', async () => {
+    const { guard, form } = await rigWithTokens()
+    const { token } = await guard.issueToken({}, { subject: 'ci-4711' })
+    await guard.pause('It loops.', { subject: 'ci-4711' })
+    expect(JSON.parse(await form('/in.php', FORM, { token }))).toMatchObject({
+      request: 'ERROR_ACCOUNT_SUSPENDED',
+      error_text: expect.stringContaining('It loops.'),
+    })
+  })
 })
 
-it('a broker gives a task to its own token only, not to another, nor to one that was narrowed from it', async () => {
-  const { guard, submit, poll } = await brokered()
-  const { token } = await guard.issueToken({})
-  const { token: other } = await guard.issueToken({})
-  const id = await submit(token)
-  expect(await poll(other, id)).toBe('ERROR_WRONG_CAPTCHA_ID')
-  expect(await poll(await narrowToken(token, {}), id)).toBe('ERROR_WRONG_CAPTCHA_ID')
-  await expect.poll(() => poll(token, id)).toMatch(/^03AF/)
-})
-
-it('a broker refuses a token that is altered, revoked, of another guard, or none', async () => {
-  const { guard, submit, service } = await brokered()
-  const { token } = await guard.issueToken({})
-  const narrower = await narrowToken(token, {})
-  const elsewhere = await rig({ service, guardOptions: { name: 'others' } })
-  const { token: foreign } = await elsewhere.guard.issueToken({})
-  for (const bad of [`${token}A`, foreign, 'a'.repeat(32), 'key', '']) {
-    expect(await submit(bad)).toBe('ERROR_KEY_DOES_NOT_EXIST')
-  }
-  await guard.revokeToken(describeToken(token).links[0]?.id ?? '')
-  for (const revoked of [token, narrower]) expect(await submit(revoked)).toBe('ERROR_KEY_DOES_NOT_EXIST')
-  expect(service.tasks).toHaveLength(0)
+describe('handles that nobody knows', () => {
+  it('make the ledger be asked a hundred times a second at most', async () => {
+    const ledger = memoryLedger()
+    const { guard } = await rigWithTokens({ ledger })
+    let asked = 0
+    const counting = {
+      verifyToken: (token: string) => {
+        asked++
+        return guard.verifyToken(token)
+      },
+    }
+    const authenticate = tokenAuthentication(counting, manualClock())
+    for (let i = 0; i < 300; i++) {
+      const handle = i.toString(16).padStart(32, '0')
+      const refused = Promise.resolve().then(() => authenticate(handle, 'spend'))
+      await expect(refused).rejects.toMatchObject({ code: 'HANDLE_UNKNOWN' })
+    }
+    expect(asked).toBe(100)
+  })
 })
