@@ -175,6 +175,8 @@ it('tells where a test fails why its solve was denied, in words of the test', ()
   const denial = 'BUDGET_EXHAUSTED: The budget of this test (captchaPolicy): $0.00 of $0.00 a day is spent or reserved'
   expect(error?.message).toContain(`  denied: ${denial}`)
   expect(annotations).toContainEqual({ type: 'captchas', description: expect.stringContaining(denial) })
+  expect(everyStep.map(({ title }) => title)).toContainEqual(expect.stringContaining(denial))
+  expect(output).toContain('\n  BUDGET_EXHAUSTED: ')
 })
 
 it('leaves a variable that shows that there is a key', () => {

@@ -2,7 +2,7 @@ import type { BrowserContext, Page } from 'playwright/test'
 import type { Captcha } from '../engine/captcha.js'
 import type { Found } from '../engine/finder.js'
 import { unnamedPage } from '../engine/result.js'
-import type { TestReport } from './report.js'
+import { reasonOf, type TestReport } from './report.js'
 
 /** What is known of a running test. */
 interface Running {
@@ -78,8 +78,11 @@ function failureMessage(page: Page, due: readonly Found[number][], { widgets }: 
     const frame = frameUrl === undefined ? '' : `, in the frame ${frameUrl.split(/[?#]/, 1)[0]}`
     return `  ${family} ${variant}, sitekey ${sitekey}${frame}`
   })
-  const unsolved = widgets.filter(({ outcome }) => outcome !== 'solved')
-  const reasons = new Set(unsolved.map(({ outcome, code, message }) => `  ${outcome}: ${code}: ${message}`))
+  const reasons = new Set(
+    widgets.flatMap(({ outcome, code, message = '' }) =>
+      code ? [`  ${outcome}: ${reasonOf({ code, message })}`] : [],
+    ),
+  )
   const told =
     reasons.size > 0
       ? ['What this test asked to solve, and was not solved:', ...reasons]

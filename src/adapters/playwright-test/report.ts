@@ -168,8 +168,13 @@ export function formatCounts({ solved, denied, failed }: Pick<TestSpending, 'sol
 export function formatSpending(spending: TestSpending): string {
   const { widgets, spent, withoutKey } = spending
   const standIns = withoutKey === 'stand-ins' ? ' (stand-ins, for there is no key)' : ''
-  const why = [...new Set(widgets.flatMap(({ code, message }) => (code ? [`${code}: ${message}`] : [])))]
+  const why = new Set(widgets.flatMap(({ code, message = '' }) => (code ? [reasonOf({ code, message })] : [])))
   return [`${formatCounts(spending)}; ${formatUsd(spent)} spent${standIns}`, ...why].join('. ')
+}
+
+/** Why something was denied, or failed, in one line. */
+export function reasonOf({ code, message }: { readonly code: string; readonly message: string }): string {
+  return `${code}: ${message}`
 }
 
 /** `BUDGET_EXHAUSTED ×2, SECRET_MISSING`: how often each code occurs. */

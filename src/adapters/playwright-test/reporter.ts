@@ -1,7 +1,7 @@
 import type { Reporter, TestCase, TestResult } from 'playwright/types/testReporter'
 import { z } from 'zod'
 import { formatUsd, micros } from '../../policy/money.js'
-import { ATTACHMENT_NAME, formatCodes, formatCounts, SKIPPED_WITHOUT_KEY } from './report.js'
+import { ATTACHMENT_NAME, formatCodes, formatCounts, reasonOf, SKIPPED_WITHOUT_KEY } from './report.js'
 
 const count = z.number().int().min(0).max(1e12)
 const text = z.string().max(2_000)
@@ -17,8 +17,8 @@ const shape = z.object({
 
 /**
  * A reporter for Playwright Test: prints one line at the end with the totals of the whole run, retries included, what
- * is left of the budget, and why solves were denied. Use it beside other reporters. A run without CAPTCHAs has no such
- * line.
+ * is left of the budget, and the codes of denials and failures; below it, a sentence for each code. Use it beside other
+ * reporters. A run without CAPTCHAs has no such line.
  *
  * @example
  * export default defineConfig({ reporter: [['list'], ['solveguard/playwright-test-reporter']] })
@@ -32,8 +32,9 @@ export default class CaptchaReporter implements Reporter {
   readonly #codes = new Map<string, string[]>()
   /** The least that was left of each budget when a test ended. */
   readonly #budgets = new Map<string, { readonly cap: number; readonly left: number }>()
+  /** The sentence of each code, as it was first said. */
+  readonly #sentences = new Map<string, string>()
   #withStandIns = false
-  #missingKey = ''
 
   /** Adds a test's attachment to the totals. */
   onTestEnd(test: TestCase, { attachments, status }: TestResult): void {
@@ -48,7 +49,7 @@ export default class CaptchaReporter implements Reporter {
       for (const { outcome, code, message } of spending.widgets) {
         if (code === undefined) continue
         this.#codes.set(outcome, [...(this.#codes.get(outcome) ?? []), code])
-        if (code === 'SECRET_MISSING') this.#missingKey = message ?? ''
+        if (message && !this.#sentences.has(code)) this.#sentences.set(code, message)
       }
       if (spending.budget) this.#noteBudget(spending.budget)
       this.#withStandIns ||= spending.withoutKey === 'stand-ins'
@@ -76,7 +77,7 @@ export default class CaptchaReporter implements Reporter {
       ...(skipped ? [skipped] : []),
     ]
     console.log(`\nsolveguard: ${parts.join('; ')}`)
-    if (this.#missingKey) console.log(`solveguard: ${this.#missingKey}`)
+    for (const [code, message] of this.#sentences) console.log(`  ${reasonOf({ code, message })}`)
   }
 
   #left(): string[] {

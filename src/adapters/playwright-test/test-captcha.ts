@@ -10,7 +10,7 @@ import type { Outcome, SolveResult } from '../engine/result.js'
 import type { SolvePageOptions } from '../engine/solve-page.js'
 import type { WaitForOptions } from '../engine/wait.js'
 import { type CallerLocation, callerLocation } from './caller.js'
-import { autoTitle, oneTitle, solveTitle, type TestReport } from './report.js'
+import { autoTitle, oneTitle, reasonOf, solveTitle, type TestReport } from './report.js'
 
 /** The CAPTCHAs in a test's pages: those of its `context`. Without a page argument, the test's own `page` is used. */
 export interface TestCaptcha {
@@ -97,6 +97,8 @@ interface Call {
   readonly took: () => number
   /** The title of the step that tells it; undefined as long as nothing came of it. */
   title?: string
+  /** Why something was denied, or failed: a step each, inside that one. */
+  reasons?: readonly string[]
 }
 
 /**
@@ -107,9 +109,13 @@ interface Call {
 export function createTestCaptcha(parts: TestCaptchaParts): TestCaptcha {
   const { captcha, page: own, report, step, timed, isOver, failsWithoutKey } = parts
 
-  async function tell({ title, location }: Call): Promise<void> {
+  async function tell({ title, location, reasons = [] }: Call): Promise<void> {
     if (title === undefined || isOver()) return
-    await step(title, () => {}, location ? { location } : {}).catch(() => undefined)
+    const at = location ? { location } : {}
+    const inside = async () => {
+      for (const reason of reasons) await step(reason, () => {}, at)
+    }
+    await step(title, inside, at).catch(() => undefined)
   }
 
   /** Runs a solve of one picture, which throws what it could not do. */
@@ -125,6 +131,7 @@ export function createTestCaptcha(parts: TestCaptchaParts): TestCaptcha {
       report.addError(shown, error)
       const outcome = `${error instanceof DeniedError ? 'denied' : 'failed'}: ${error.code}`
       call.title = oneTitle(call.method, outcome, ZERO, call.took())
+      call.reasons = [reasonOf(error)]
       throw error
     }
   }
@@ -134,6 +141,7 @@ export function createTestCaptcha(parts: TestCaptchaParts): TestCaptcha {
     const result = await timed(() => captcha.solve(page, others))
     report.addResult(result)
     call.title = solveTitle(result, call.took())
+    call.reasons = [...new Set([...result.denied, ...result.failed].map(({ error }) => reasonOf(error)))]
     const denial = throwOnDenied ? result.denied[0] : failsWithoutKey && result.denied.find(isWithoutKey)
     if (denial) throw denial.error
     return result
@@ -153,7 +161,8 @@ export function createTestCaptcha(parts: TestCaptchaParts): TestCaptcha {
       const onOutcome = (outcome: Outcome) => {
         report.addOutcome(outcome)
         if (outcome.kind !== 'skipped') {
-          void tell({ method: 'auto', location, took, title: autoTitle(outcome, took()) })
+          const reasons = outcome.kind === 'solved' ? [] : [reasonOf(outcome.error)]
+          void tell({ method: 'auto', location, took, title: autoTitle(outcome, took()), reasons })
         }
         options?.onOutcome?.(outcome)
       }
