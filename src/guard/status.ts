@@ -9,7 +9,7 @@ import type { Account } from './accounts/account.js'
 import type { Recorder } from './observability/recorder.js'
 import type { Recovery } from './service/recovery.js'
 import type { SolvePipeline } from './solve/pipeline.js'
-import { dayStatus } from './spending/budgets.js'
+import { dayStatus, inUsdToo } from './spending/budgets.js'
 import type { WaitQueue } from './spending/wait-queue.js'
 import type { KeyStatus, KnownKey, LedgerStatus, SolverStatus, Status } from './types.js'
 
@@ -92,7 +92,7 @@ export function solverStatus(
     name,
     key: keyStatus,
     paused: frozenCopy(paused),
-    day: perDay === undefined && !days ? { cap: undefined, spent, reserved } : dayStatus(usage, perDay),
+    day: perDay === undefined && !days ? inUsdToo({ cap: undefined, spent, reserved }) : dayStatus(usage, perDay),
     minute: { cap: perMinute, used: lastMinute },
     slots: { cap: concurrent, used: active },
     threads,

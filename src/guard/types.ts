@@ -446,7 +446,10 @@ export interface KeyStatus {
   readonly known: readonly KnownKey[]
 }
 
-/** The state of a day's budget. Where several daily amounts apply, the one with the least left. */
+/**
+ * The state of a day's budget. Where several daily amounts apply, the one with the least left. In JSON each amount is in
+ * US dollars too: `"spent": 1000, "spentUsd": 0.001`.
+ */
 export interface DayStatus {
   /** The daily amount, in micro-dollars. */
   readonly cap: Money

@@ -135,8 +135,8 @@ it('reports steps, and attaches to each test what it spent', () => {
 
 it('prints one line with the totals in the reporter, what is left of each budget, and why solves were denied', () => {
   expect(output.split('\n').filter((line) => line.startsWith('solveguard:'))).toEqual([
-    'solveguard: 7 solved, 3 denied, 1 failed in 9 tests; $0.009 spent; left today $0.00 of $0.003 (suite), ' +
-      '$0.994 of $1.00 (a-day); denied: BUDGET_EXHAUSTED ×3; failed: SOLVE_ABORTED',
+    'solveguard: 7 solved, 3 denied, 1 failed in 9 tests; $0.01 spent; left today $0.00 of $0.003 (suite), ' +
+      '$0.993 of $1.00 (a-day); denied: BUDGET_EXHAUSTED ×3; failed: SOLVE_ABORTED',
   ])
 })
 
@@ -152,11 +152,11 @@ it('gives no time back where that is turned off; what the aborted solve reserved
   expect(attached('a solve takes the time of the test')).toMatchObject({ spent: 1_000, solved: 0 })
 })
 
-it('reports all that a test has spent: pictures, automatic solves, and those of its grant', () => {
+it('reports all that a test has spent: pictures, automatic solves, those of its grant, and in its own contexts', () => {
   expect(results.get('everything that was bought')).toMatchObject({ status: 'passed' })
   expect(attached('everything that was bought')).toMatchObject({
-    spent: 4_000,
-    spentUsd: 0.004,
+    spent: 5_000,
+    spentUsd: 0.005,
     solved: 3,
     widgets: [{ family: 'image' }, { family: 'bls' }, { family: 'recaptcha', variant: 'v2-checkbox' }],
   })

@@ -48,6 +48,22 @@ it('status counts the orphaned tasks that this process follows', async () => {
   await expect.poll(async () => (await guard.status()).process).toMatchObject({ solving: 0, recovering: 1 })
 })
 
+it('the JSON of a status has the amounts of a day in dollars too', async () => {
+  const { guard } = await rig({ policy: { budget: { perDay: usd(0.5) } } })
+  const { cost } = await guard.solve(challenge)
+  const status = await guard.status()
+  expect(JSON.parse(JSON.stringify(status)).day).toMatchObject({
+    cap: usd(0.5),
+    capUsd: 0.5,
+    spent: cost,
+    spentUsd: cost / 1e6,
+    reservedUsd: 0,
+    left: usd(0.5) - cost,
+    leftUsd: (usd(0.5) - cost) / 1e6,
+  })
+  expect(Object.keys(status.day).filter((name) => name.endsWith('Usd') || name === 'toJSON')).toEqual([])
+})
+
 it('status names the audit file of this process and its last record', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'solveguard-status-'))
   after(async () => rmSync(dir, { recursive: true }))

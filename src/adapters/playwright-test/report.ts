@@ -169,7 +169,8 @@ export function formatSpending(spending: TestSpending): string {
   const { widgets, spent, withoutKey } = spending
   const standIns = withoutKey === 'stand-ins' ? ' (stand-ins, for there is no key)' : ''
   const why = new Set(widgets.flatMap(({ code, message = '' }) => (code ? [reasonOf({ code, message })] : [])))
-  return [`${formatCounts(spending)}; ${formatUsd(spent)} spent${standIns}`, ...why].join('. ')
+  const totals = `${formatCounts(spending)}; ${formatUsd(spent)} spent${standIns}`
+  return why.size === 0 ? totals : `${totals}. ${[...why].join(' ')}`
 }
 
 /** Why something was denied, or failed, in one line. */

@@ -1,7 +1,7 @@
 import { frozenCopy } from '../../base/frozen.js'
 import type { BudgetClaim, CalendarUsage, Limits, Usage } from '../../ledger/ledger.js'
 import { type CalendarAmount, dayAt } from '../../policy/calendar.js'
-import { type Money, micros } from '../../policy/money.js'
+import { type Money, micros, toUsd } from '../../policy/money.js'
 import { smaller } from '../../policy/narrow.js'
 import type { BudgetPolicy } from '../../policy/schema.js'
 import type { DayStatus } from '../types.js'
@@ -84,7 +84,22 @@ export function dayStatus(
   const all = days.map((day) => statusOf(day.amount, day.spent, reserved, day))
   const more = moreAt !== undefined && { moreAt: new Date(moreAt) }
   if (cap !== undefined) all.unshift({ ...statusOf(cap, spent, reserved), ...more })
-  return all.reduce((a, b) => (b.left < a.left ? b : a), all[0] ?? statusOf(micros(0), spent, reserved))
+  return inUsdToo(all.reduce((a, b) => (b.left < a.left ? b : a), all[0] ?? statusOf(micros(0), spent, reserved)))
+}
+
+/** The amounts of a day's budget. */
+const AMOUNTS = ['cap', 'spent', 'reserved', 'left'] as const
+
+/** The same object, whose JSON has each amount in dollars too: `"spent": 1000, "spentUsd": 0.001`. */
+export function inUsdToo<T extends { readonly [name in (typeof AMOUNTS)[number]]?: Money | undefined }>(day: T): T {
+  const toJSON = (): object => {
+    const inUsd = AMOUNTS.flatMap((name) => {
+      const amount = day[name]
+      return amount === undefined ? [] : [[`${name}Usd`, toUsd(amount)]]
+    })
+    return { ...day, ...Object.fromEntries(inUsd) }
+  }
+  return Object.defineProperty(day, 'toJSON', { value: toJSON })
 }
 
 function statusOf(cap: Money, spent: Money, reserved: Money, day?: CalendarUsage): DayStatus {

@@ -1,4 +1,5 @@
 import { usd } from 'solveguard'
+import { guardContext } from 'solveguard/playwright'
 import { expect, test as guarded } from 'solveguard/playwright-test'
 import { captchaAI } from 'solveguard/solvers'
 
@@ -48,7 +49,7 @@ test.describe('with its time not given back', () => {
   })
 })
 
-test('everything that was bought', async ({ page, captcha }) => {
+test('everything that was bought', async ({ page, browser, captcha }) => {
   await page.goto('/picture?day')
   await captcha.solveImage(page.locator('#captcha'), { into: page.locator('#answer') })
   await page.goto('/picture/grid?day')
@@ -58,6 +59,12 @@ test('everything that was bought', async ({ page, captcha }) => {
   await solving.ended
   expect(await captcha.solve()).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }] })
   // Of the test's own budget too, by a call that no report of a widget has.
+  const context = await browser.newContext()
+  const other = await guardContext(captcha.grant, context)
+  const further = await context.newPage()
+  await further.goto(`${SITE_URL}/login?day`)
+  expect(await other.solve(further)).toMatchObject({ solved: [{}] })
+  await context.close()
   await captcha.grant.solve({ family: 'recaptcha', variant: 'v2-checkbox', sitekey: 'x', pageUrl: `${SITE_URL}/?day` })
 })
 
