@@ -447,8 +447,8 @@ export interface KeyStatus {
 }
 
 /**
- * The state of a day's budget. Where several daily amounts apply, the one with the least left. In JSON each amount is in
- * US dollars too: `"spent": 1000, "spentUsd": 0.001`.
+ * The state of a day's budget. Where several daily amounts apply, the one with the least left. In JSON each amount is
+ * in US dollars too: `"spent": 1000, "spentUsd": 0.001`.
  */
 export interface DayStatus {
   /** The daily amount, in micro-dollars. */
