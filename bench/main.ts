@@ -8,6 +8,7 @@ import type { BenchRow } from './row.js'
 const BENCHMARKS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   guard: async () => (await import('./guard.js')).guardBench(),
   ledger: async () => (await import('./ledger.js')).ledgerBench(),
+  tokens: async () => (await import('./tokens.js')).tokensBench(),
   secrets: async () => (await import('./secrets.js')).secretsBench(),
   'ledger-redis': async () => (await import('./ledger-redis.js')).redisBench(),
   egress: async () => (await import('./egress.js')).egressBench(),

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, webcrypto } from 'node:crypto'
 import type { Secret } from '../secrets/secret.js'
 
 /** The header of a token: the algorithm is always HS256. */
@@ -9,6 +9,18 @@ export interface TokenHeader {
   readonly typ: string
 }
 
+/** The keys as WebCrypto has them: importing one takes as long as signing. They cannot be exported. */
+const imported = new WeakMap<Secret, webcrypto.CryptoKey>()
+
+async function importKey(key: Secret): Promise<webcrypto.CryptoKey> {
+  const known = imported.get(key)
+  if (known) return known
+  const bytes = new TextEncoder().encode(key.reveal())
+  const made = await webcrypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
+  imported.set(key, made)
+  return made
+}
+
 /**
  * Signs a payload as a compact JWS (RFC 7515) with HS256.
  *
@@ -17,9 +29,8 @@ export interface TokenHeader {
 export async function signToken(payload: string, { kid, typ }: TokenHeader, key: Secret): Promise<string> {
   // Loaded when the first token is issued. It is an ES module, which CommonJS on Node 20 can only import like this.
   const { CompactSign } = await import('jose')
-  const text = new TextEncoder()
   const header = { alg: 'HS256', kid, typ }
-  return new CompactSign(text.encode(payload)).setProtectedHeader(header).sign(text.encode(key.reveal()))
+  return new CompactSign(new TextEncoder().encode(payload)).setProtectedHeader(header).sign(await importKey(key))
 }
 
 /**

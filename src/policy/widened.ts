@@ -25,10 +25,10 @@ const CHOICES: Readonly<Record<string, (policy: Policy) => unknown>> = {
  * The first field in which a narrowing states more than the policy above it allows, so that `narrow` does not take it
  * over; undefined if there is none. Fields of which both sides always apply (schedules, proxies) cannot state more.
  *
+ * @param both `narrow(above, narrowing)`, where the caller has it
  * @returns the field's name as an option, such as `budget.perDay`
  */
-export function widenedField(above: Policy, narrowing: Policy): string | undefined {
-  const both = narrow(above, narrowing)
+export function widenedField(above: Policy, narrowing: Policy, both = narrow(above, narrowing)): string | undefined {
   if (narrowing.origins && JSON.stringify(narrowing.origins) !== JSON.stringify(both.origins)) return 'origins'
   for (const [name, of] of Object.entries(CHOICES)) {
     const stated = of(narrowing)

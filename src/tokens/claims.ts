@@ -87,7 +87,7 @@ export interface TokenClaims {
   /** From when on it is valid, wall-clock ms. */
   readonly notBefore: number
   /** The link that was issued, then those that were added. */
-  readonly links: readonly TokenLink[]
+  readonly links: readonly [TokenLink, ...TokenLink[]]
 }
 
 /**
@@ -113,7 +113,10 @@ export function splitToken(token: string): TokenParts {
  */
 export function readClaims({ root, added }: Pick<TokenParts, 'root' | 'added'>): TokenClaims {
   const claims = parsePart(root.slice(root.indexOf('.') + 1), rootShape)
-  const links = [linkOf(claims, 0), ...added.map((part, index) => linkOf(parsePart(part, linkShape), index + 1))]
+  const links: TokenClaims['links'] = [
+    linkOf(claims, 0),
+    ...added.map((part, index) => linkOf(parsePart(part, linkShape), index + 1)),
+  ]
   const ids = new Set(links.map((link) => link.id))
   if (ids.size < links.length) throw invalid('two of its links have the same id')
   return { audience: claims.aud, notBefore: claims.nbf * 1000, links }

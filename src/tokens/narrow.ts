@@ -3,12 +3,13 @@ import { z } from 'zod'
 import { type Clock, systemClock } from '../base/clock.js'
 import { DeniedError, SolveguardError } from '../base/errors.js'
 import type { Duration } from '../policy/duration.js'
+import { narrow } from '../policy/narrow.js'
 import { check, type NarrowingInput, zoneOf } from '../policy/schema.js'
 import { duration } from '../policy/shapes.js'
 import { widenedField } from '../policy/widened.js'
 import { encodePart, expiryOf, type LinkClaims, MAX_LINKS, readClaims, splitToken, subjectShape } from './claims.js'
 import { checkLength, newId } from './issue.js'
-import { narrowAll, tokenPolicy } from './policy.js'
+import { tokenPolicy } from './policy.js'
 
 /** Options of `narrowToken`. */
 export interface NarrowTokenOptions {
@@ -62,7 +63,7 @@ export async function narrowToken(
       `The token has ${MAX_LINKS} links, the most that are possible: narrow an earlier one of them.`,
     )
   }
-  const before = narrowAll(links.map((link) => link.policy))
+  const before = links.map((link) => link.policy).reduce(narrow)
   const narrowing = tokenPolicy(policy, 'holder', zoneOf(before))
   const field = widenedField(before, narrowing.policy)
   if (field !== undefined) throw widened(`policy.${field}`)

@@ -1,27 +1,24 @@
 import { SolveguardError } from '../base/errors.js'
-import { narrow } from '../policy/narrow.js'
 import { type DailyAmount, type NarrowingInput, type Policy, parseNarrowing } from '../policy/schema.js'
 
 /** A policy as a token has it, and as it is applied. */
 export interface TokenPolicy {
-  /** Plain JSON, with a time zone wherever the policy has a calendar's day. */
+  /** With a time zone wherever it has a calendar's day. */
   readonly input: NarrowingInput
   readonly policy: Policy
 }
 
 /**
- * Checks a policy for a token, and states its time zones.
+ * Checks a policy for a token, and states its time zones. What will be in the token is checked once more when it is
+ * verified.
  *
  * @param zone the time zone of calendar days, where the policy names none
  * @throws SolveguardError `CONFIG_INVALID` that names the field
  */
 export function tokenPolicy(policy: NarrowingInput, by: 'issuer' | 'holder', zone: string): TokenPolicy {
-  parseNarrowing(policy, zone)
-  // What is checked is what will be in the token, whatever the caller's object does when it is read.
-  const plain = JSON.parse(JSON.stringify(policy)) as NarrowingInput
-  checkTokenPolicy(plain, by)
-  const input = withTimeZones(plain, plain.schedule?.timeZone ?? zone)
-  return { input, policy: parseNarrowing(input, zone) }
+  const parsed = parseNarrowing(policy, zone)
+  checkTokenPolicy(policy, by)
+  return { input: withTimeZones(policy, policy.schedule?.timeZone ?? zone), policy: parsed }
 }
 
 /**
@@ -44,11 +41,6 @@ export function checkTokenPolicy(policy: NarrowingInput, by: 'issuer' | 'holder'
       'policy.budget.alertsAt: only who issues a token can set it, because its alerts go to the operator; remove it.',
     )
   }
-}
-
-/** What all links of a token allow together, without the guard's own policy. */
-export function narrowAll(policies: readonly Policy[]): Policy {
-  return policies.reduce(narrow, parseNarrowing({}))
 }
 
 function withTimeZones(input: NarrowingInput, timeZone: string): NarrowingInput {

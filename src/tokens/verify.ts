@@ -2,9 +2,8 @@ import { timingSafeEqual } from 'node:crypto'
 import { DeniedError, printable } from '../base/errors.js'
 import { tokenSignature } from '../egress/token-signature.js'
 import { narrow } from '../policy/narrow.js'
-import { parseNarrowing } from '../policy/schema.js'
 import { widenedField } from '../policy/widened.js'
-import { readClaims, splitToken, type TokenClaims, type TokenLink } from './claims.js'
+import { readClaims, splitToken, type TokenClaims } from './claims.js'
 import type { SigningKeys } from './keys.js'
 import { expired, tagOf, widened } from './narrow.js'
 
@@ -67,15 +66,15 @@ export async function verifyToken(
  * Each link may only take something away from those before it.
  * @returns when the first of them expires, wall-clock ms
  */
-function checkLinks(links: readonly TokenLink[]): number {
-  let expiresAt = Number.POSITIVE_INFINITY
-  let policy = parseNarrowing({})
-  for (const link of links) {
-    const field = widenedField(policy, link.policy)
+function checkLinks([root, ...added]: TokenClaims['links']): number {
+  let { expiresAt = Number.POSITIVE_INFINITY, policy } = root
+  for (const link of added) {
+    const both = narrow(policy, link.policy)
+    const field = widenedField(policy, link.policy, both)
     if (field !== undefined) throw widened(`policy.${field} of the link ${link.id}`)
     if (link.expiresAt !== undefined && link.expiresAt > expiresAt) throw widened(`exp of the link ${link.id}`)
     expiresAt = Math.min(expiresAt, link.expiresAt ?? expiresAt)
-    policy = narrow(policy, link.policy)
+    policy = both
   }
   return expiresAt
 }
