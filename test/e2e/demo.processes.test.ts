@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -74,6 +74,16 @@ describe('the demo', () => {
     ['ledger and service agree', /✓ account/],
   ])('shows that %s', (_, line) => {
     expect(ran.lines.some((text) => line.test(text))).toBe(true)
+  })
+
+  it('prints the steps that the picture in the README shows', () => {
+    const picture = readFileSync(join(root, 'docs/pictures/demo.svg'), 'utf8')
+    // What begins in the fifth column: 20 units of margin, and 7.8 for each character.
+    const drawn = [...picture.matchAll(/x="51\.2"[^>]*>([^<\u00a0]+)/g)].map(([, step = '']) => step)
+    const printed = ran.lines.map((line) => /^ {2}[ ✓·] (\S.*?)(?: {2,}|$)/.exec(line)?.[1])
+    const first = printed.indexOf('found')
+    expect(drawn).toContain('accepted')
+    expect(drawn).toEqual(printed.slice(first, printed.lastIndexOf('secret') + 1).filter((step) => step !== undefined))
   })
 
   it('writes no colors without a terminal', () => {

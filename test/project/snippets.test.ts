@@ -15,7 +15,7 @@ export {}
 `
 
 /** Documents whose snippets can be compiled. */
-const DOCUMENTS = ['README.md', 'docs/migrating.md']
+const DOCUMENTS = ['README.md', 'docs/migrating.md', 'docs/policy.md']
 
 interface Snippet {
   readonly file: string
