@@ -42,7 +42,7 @@ writeFileSync(`${folder}/demo.svg`, draw(shown(run.stdout).map(styled).flatMap(w
 function shown(output) {
   const lines = output.trimEnd().split('\n')
   const at = (/** @type {string} */ text) => lines.findIndex((line) => stripVTControlCharacters(line).includes(text))
-  return ['$ npm run demo', '', ...lines.slice(at('The main job'), at('  allowed   denied')), '', lines.at(-1) ?? '']
+  return ['$ npm run demo', '', ...lines.slice(at('The main job'), at('  allowed   denied')), lines.at(-1) ?? '']
 }
 
 /**

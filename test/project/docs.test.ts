@@ -138,6 +138,13 @@ it.each(PAGES)('no line of %s has more than 120 columns, except rows of tables',
   expect(long).toEqual([])
 })
 
+it('the README fits on five screens, and none of its code has to be scrolled sideways', () => {
+  const readme = textOf('README.md')
+  const code = [...readme.matchAll(/^```.*?^```$/gms)].flatMap(([block]) => block.split('\n'))
+  expect(code.filter((line) => line.length > 80)).toEqual([])
+  expect(readme.split('\n').length).toBeLessThanOrEqual(220)
+})
+
 /** The anchors that GitHub gives headings. */
 function anchorsOf(text: string): Set<string> {
   const headings = [...withoutCode(text).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) => heading)
