@@ -1,6 +1,7 @@
 // Packs the package and uses it as its users do: test/consumers/ and examples/, against the tarball, in a project of
 // its own.
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import {
   copyFileSync,
   cpSync,
@@ -12,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
+import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { findBrowser } from './find-browser.mjs'
@@ -104,7 +106,7 @@ export async function runExamples(project) {
   const playwright = join(project, 'node_modules', 'playwright', 'cli.js')
   await execute(process.execPath, [playwright, 'test', '--config', 'playwright-test'], {
     cwd: folder,
-    env,
+    env: { ...env, SHOP_PORT: String(await freePort()) },
     timeout: 120_000,
   }).catch(throwWithOutput)
 }
@@ -127,6 +129,15 @@ export async function runDemo(project) {
   }
   const { stdout } = await demo(project).catch(throwWithOutput)
   if (!/\ndemo ok: /.test(stdout)) throw new Error(stdout)
+}
+
+/** @returns {Promise<number>} */
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+  server.close()
+  return port
 }
 
 /** @param {string} project */

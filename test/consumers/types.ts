@@ -17,7 +17,7 @@ import { jsonlAudit, verifyAudit } from 'solveguard/audit'
 import { fileLedger, memoryLedger } from 'solveguard/ledger'
 import { guardContext } from 'solveguard/playwright'
 import solveguardPlaywright from 'solveguard/playwright-extra'
-import { test as captchaTest, expect } from 'solveguard/playwright-test'
+import { test as captchaTest, expect, type SuiteGuardOptions } from 'solveguard/playwright-test'
 import CaptchaReporter from 'solveguard/playwright-test-reporter'
 import { guardContext as guardPuppeteer } from 'solveguard/puppeteer'
 import solveguardPuppeteer from 'solveguard/puppeteer-extra'
@@ -93,7 +93,8 @@ export async function solveOne(guard: Guard, challenge: Challenge): Promise<Solu
   }
 }
 
-captchaTest.use({ captchaPolicy: { budget: { perDay: usd(0.2) } } })
+captchaTest.use({ captchaPolicy: { budget: { perDay: usd(0.2) } }, captchaOptions: { extendTimeout: false } })
+export const suite: SuiteGuardOptions = { policy: { origins: ['https://staging.example.com'] }, withoutKey: 'skip' }
 captchaTest('sign in', async ({ page, captcha, captchaGuard }) => {
   const { cost }: { cost: Money } = await captcha.solve()
   await captcha.solve(page, { which: 'all' })
