@@ -1,8 +1,8 @@
-import { createRequire } from 'node:module'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { PageProxy } from '../../src/policy/page-proxy.js'
 import { antiCaptcha, capMonster, type Solver, twoCaptcha } from '../../src/solvers/index.js'
 import { type ServiceName, type SolverService, startSolverService } from '../../src/testing/index.js'
+import { antiCaptchaClient, capMonsterClient, twoCaptchaClient } from './published-clients.js'
 
 /*
  * The services' own published clients, against the stand-in: they read its answers, errors and balances as the
@@ -23,23 +23,8 @@ interface Client {
   reportBad?(id: string): Promise<unknown>
 }
 
-const load = createRequire(import.meta.url)
-
-function twoCaptchaClient(url: string, key: string): Client {
-  interface Data {
-    readonly data: string
-  }
-  interface Solver {
-    recaptcha(params: object): Promise<Data>
-    cloudflareTurnstile(params: object): Promise<Data>
-    balance(): Promise<number>
-    badReport(id: string): Promise<unknown>
-  }
-  const { Solver } = load('@2captcha/captcha-solver') as { Solver: new (key: string, everyMs: number) => Solver }
-  const client = Object.defineProperties(new Solver(key, 5), {
-    in: { value: `${url}/in.php` },
-    res: { value: `${url}/res.php` },
-  })
+function ofTwoCaptcha(url: string, key: string): Client {
+  const client = twoCaptchaClient(url, key)
   return {
     recaptcha: async () => (await client.recaptcha({ pageurl: PAGE, googlekey: SITEKEY })).data,
     turnstile: async () => (await client.cloudflareTurnstile({ pageurl: PAGE, sitekey: TURNSTILE_KEY })).data,
@@ -59,32 +44,8 @@ function twoCaptchaClient(url: string, key: string): Client {
   }
 }
 
-function antiCaptchaClient(url: string, key: string): Client {
-  interface Official {
-    settings: Record<string, unknown>
-    getBalance(): Promise<number>
-    solveRecaptchaV2Proxyless(url: string, key: string): Promise<string>
-    solveTurnstileProxyless(url: string, key: string): Promise<string>
-    solveTurnstileProxyOn(url: string, key: string, ...proxy: unknown[]): Promise<string>
-    reportIncorrectRecaptcha(): Promise<unknown>
-  }
-  interface Axios {
-    interceptors: { request: { clear(): void; use(change: (config: { url: string }) => object): void } }
-  }
-  const client = load('@antiadmin/anticaptchaofficial') as Official
-  const axios = createRequire(load.resolve('@antiadmin/anticaptchaofficial'))('axios') as Axios
-  axios.interceptors.request.clear()
-  axios.interceptors.request.use((config) => ({
-    ...config,
-    proxy: false,
-    url: config.url.replace('https://api.anti-captcha.com', url),
-  }))
-  Object.assign(client.settings, {
-    clientKey: key,
-    isVerbose: false,
-    firstAttemptWaitingInterval: 0,
-    normalWaitingInterval: 0,
-  })
+function ofAntiCaptcha(url: string, key: string): Client {
+  const client = antiCaptchaClient(url, key)
   return {
     recaptcha: () => client.solveRecaptchaV2Proxyless(PAGE, SITEKEY),
     turnstile: () => client.solveTurnstileProxyless(PAGE, TURNSTILE_KEY),
@@ -95,31 +56,11 @@ function antiCaptchaClient(url: string, key: string): Client {
   }
 }
 
-function capMonsterClient(url: string, key: string): Client {
-  type Made = new (options: object) => object
-  interface Solved {
-    readonly error?: string
-    readonly solution?: { readonly gRecaptchaResponse?: string; readonly token?: string }
-  }
-  interface Cloud {
-    Solve(request: object, timeouts: object): Promise<Solved>
-    getBalance(): Promise<{ balance: number }>
-  }
-  const { CapMonsterCloudClientFactory, ClientOptions, RecaptchaV2Request, TurnstileRequest } = load(
-    '@zennolab_com/capmonstercloud-client',
-  ) as Record<'ClientOptions' | 'RecaptchaV2Request' | 'TurnstileRequest', Made> & {
-    CapMonsterCloudClientFactory: { Create(options: object): Cloud }
-  }
-  const client = CapMonsterCloudClientFactory.Create(new ClientOptions({ clientKey: key, serviceUrl: url }))
-  const solve = async (request: object) => {
-    const timeouts = { firstRequestDelay: 0, requestsInterval: 5, timeout: 30_000 }
-    const { error, solution } = await client.Solve(request, timeouts)
-    if (error !== undefined) throw new Error(error)
-    return solution?.gRecaptchaResponse ?? solution?.token
-  }
+function ofCapMonster(url: string, key: string): Client {
+  const client = capMonsterClient(url, key)
   return {
-    recaptcha: () => solve(new RecaptchaV2Request({ websiteURL: PAGE, websiteKey: SITEKEY })),
-    turnstile: () => solve(new TurnstileRequest({ websiteURL: PAGE, websiteKey: TURNSTILE_KEY })),
+    recaptcha: () => client.solve('RecaptchaV2Request', { websiteURL: PAGE, websiteKey: SITEKEY }),
+    turnstile: () => client.solve('TurnstileRequest', { websiteURL: PAGE, websiteKey: TURNSTILE_KEY }),
     turnstileThrough({ type, host, port, login }) {
       const proxy = {
         proxyType: type,
@@ -128,16 +69,16 @@ function capMonsterClient(url: string, key: string): Client {
         proxyLogin: login?.user,
         proxyPassword: login?.password,
       }
-      return solve(new TurnstileRequest({ websiteURL: PAGE, websiteKey: TURNSTILE_KEY, proxy }))
+      return client.solve('TurnstileRequest', { websiteURL: PAGE, websiteKey: TURNSTILE_KEY, proxy })
     },
     balance: async () => (await client.getBalance()).balance,
   }
 }
 
 const CLIENTS: [ServiceName, (url: string, key: string) => Client][] = [
-  ['twocaptcha', twoCaptchaClient],
-  ['anticaptcha', antiCaptchaClient],
-  ['capmonster', capMonsterClient],
+  ['twocaptcha', ofTwoCaptcha],
+  ['anticaptcha', ofAntiCaptcha],
+  ['capmonster', ofCapMonster],
 ]
 
 /** Our solver for the same wire: 2Captcha's client speaks the older API. */

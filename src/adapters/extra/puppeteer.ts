@@ -82,16 +82,31 @@ function checkPluginOptions(options: PluginOptions | undefined): void {
     )
   }
   if (!guard) {
-    const named =
-      typeof provider?.id === 'string' ? ` The service '${printable(provider.id, 40)}' cannot be chosen here.` : ''
+    const id = typeof provider?.id === 'string' ? provider.id : undefined
+    const named = id === undefined ? '' : ` The service '${printable(id, 40)}' is chosen there, not here.`
     throw new SolveguardError(
       'CONFIG_INVALID',
       `solveguard({ guard }) takes a guard.${named} ` +
-        "Create one: createGuard({ solver: captchaAI(), policy: { origins: ['https://…'] } }).",
+        `Create one: createGuard({ solver: ${solverNamed(id)}(), policy: { origins: ['https://…'] } }).`,
     )
   }
   if (provider?.fn !== undefined) throw providerUnsupported()
 }
+
+/** The function of `solveguard/solvers` for what scripts call a service: the key is of that service. */
+function solverNamed(id = 'captchaai'): string {
+  const name = id.toLowerCase().replace(/[^a-z0-9]/g, '')
+  return SOLVERS_BY_ID.get(name) ?? 'captchaAI'
+}
+
+const SOLVERS_BY_ID: ReadonlyMap<string, string> = new Map([
+  ['2captcha', 'twoCaptcha'],
+  ['twocaptcha', 'twoCaptcha'],
+  ['anticaptcha', 'antiCaptcha'],
+  ['capmonster', 'capMonster'],
+  ['capmonstercloud', 'capMonster'],
+  ['capsolver', 'capSolver'],
+])
 
 class Plugin implements ExtraPlugin {
   readonly name = PLUGIN_NAME
