@@ -174,7 +174,7 @@ test('returns a denial as an error, or throws it with throwOnError', async () =>
   expect(result.error).toMatch(/^ORIGIN_NOT_NAMED: /)
   const strict = await open('/login', { throwOnError: true })
   grant.answer = () => Promise.reject(denied())
-  await expect(strict.solveRecaptchas()).rejects.toMatchObject({ name: 'DeniedError', code: 'ORIGIN_NOT_NAMED' })
+  await expect(strict.solveRecaptchas()).rejects.toMatchObject({ code: 'ORIGIN_NOT_NAMED', layer: 'origin' })
   const { captchas } = await strict.findRecaptchas()
   await expect(strict.getRecaptchaSolutions(captchas)).rejects.toMatchObject({ code: 'ORIGIN_NOT_NAMED' })
 })
