@@ -7,7 +7,6 @@ import { context, metrics, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { MeterProvider } from '@opentelemetry/sdk-metrics'
 import { BasicTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
-import Database from 'libsql'
 import { jsonlAudit } from '../src/audit/jsonl.js'
 import type { AuditSink } from '../src/audit/sink.js'
 import { systemClock } from '../src/base/clock.js'
@@ -20,6 +19,7 @@ import type { Guard } from '../src/guard/types.js'
 import { fileLedger } from '../src/ledger/file.js'
 import type { Ledger } from '../src/ledger/ledger.js'
 import { memoryLedger } from '../src/ledger/memory.js'
+import { loadSqlite } from '../src/ledger/sqlite/load.js'
 import { usd } from '../src/policy/money.js'
 import { parsePolicy } from '../src/policy/schema.js'
 import { Secret } from '../src/secrets/secret.js'
@@ -155,7 +155,7 @@ async function observed(): Promise<BenchRow[]> {
  * insert the reservation, update the sum), and one that only inserts a row.
  */
 async function allowedOnDisk(folder: string): Promise<BenchRow[]> {
-  const db = new Database(join(folder, 'bare.db'))
+  const db = (await loadSqlite()).connect(join(folder, 'bare.db'), 0)
   db.exec(`
     PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
     CREATE TABLE reservation (id INTEGER PRIMARY KEY, budget TEXT NOT NULL, amount INTEGER NOT NULL);
@@ -168,16 +168,16 @@ async function allowedOnDisk(folder: string): Promise<BenchRow[]> {
   const update = db.prepare('UPDATE budget SET used = used + ? WHERE name = ?')
   const commit = db.prepare('COMMIT')
   const reserveAlone = (): void => {
-    begin.run()
-    read.get('bench')
-    insert.run('bench', 3000)
-    update.run(3000, 'bench')
-    commit.run()
+    begin.run([])
+    read.get(['bench'])
+    insert.run(['bench', 3000])
+    update.run([3000, 'bench'])
+    commit.run([])
   }
   const insertAlone = (): void => {
-    begin.run()
-    insert.run('bench', 3000)
-    commit.run()
+    begin.run([])
+    insert.run(['bench', 3000])
+    commit.run([])
   }
   const guard = await benchGuard(
     fileLedger({ dir: folder }),

@@ -7,10 +7,11 @@ import { join } from 'node:path'
 import { setImmediate as macrotask } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import Database from 'libsql'
 import { fileLedger } from '../src/ledger/file.js'
 import type { BudgetClaim, Ledger } from '../src/ledger/ledger.js'
 import { memoryLedger } from '../src/ledger/memory.js'
+import type { SqliteDriver } from '../src/ledger/sqlite/driver.js'
+import { loadSqlite } from '../src/ledger/sqlite/load.js'
 import { LedgerState } from '../src/ledger/state.js'
 import { type Money, micros, usd } from '../src/policy/money.js'
 import { mediansByTurns } from './median.js'
@@ -84,8 +85,8 @@ function memorySize(): BenchRow {
 }
 
 /** A file with the ledger's settings, and one row to write: the minimum for any count in SQLite. */
-function bareTransactions(file: string): { insert(): void; update(): void; close(): void } {
-  const db = new Database(file)
+function bareTransactions(sqlite: SqliteDriver, file: string): { insert(): void; update(): void; close(): void } {
+  const db = sqlite.connect(file, 0)
   db.exec('PRAGMA page_size = 1024')
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000')
   db.exec('CREATE TABLE spent (id TEXT, owner TEXT, amount INTEGER, deadline INTEGER); CREATE TABLE sum (n INTEGER)')
@@ -112,7 +113,7 @@ function bareTransactions(file: string): { insert(): void; update(): void; close
 async function fileSpeed(dir: string): Promise<BenchRow[]> {
   const ledger = fileLedger({ dir: join(dir, 'speed') })
   await ledger.open()
-  const bare = bareTransactions(join(dir, 'bare.db'))
+  const bare = bareTransactions(await loadSqlite(), join(dir, 'bare.db'))
   const [solved = 0, apart = 0, insert = 0, update = 0] = await mediansByTurns([
     () => solve(ledger),
     async () => {
@@ -181,7 +182,7 @@ async function aged(dir: string, solves: number): Promise<Ledger> {
     // One in a thousand was never settled.
     if (i % 1_000 !== 0) state.settle(`old-${i}`, 2_990 as Money, at)
   }
-  const db = new Database(join(dir, 'ledger.db'))
+  const db = (await loadSqlite()).connect(join(dir, 'ledger.db'), 0)
   db.prepare('UPDATE snapshot SET state = ?').run([JSON.stringify(state.state())])
   db.close()
   const old = fileLedger({ dir })

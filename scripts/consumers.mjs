@@ -50,9 +50,15 @@ export async function installPacked(tarball, folder) {
   mkdirSync(join(modules, 'solveguard'), { recursive: true })
   await execute('tar', ['-xzf', tarball, '-C', join(modules, 'solveguard'), '--strip-components=1'])
   const { dependencies } = JSON.parse(readFileSync(join(modules, 'solveguard', 'package.json'), 'utf8'))
-  for (const name of Object.keys(dependencies)) link(modules, name)
+  for (const name of [...Object.keys(dependencies), ...sqlitePackage()]) link(modules, name)
   writeFileSync(join(project, 'package.json'), '{ "private": true }\n')
   return project
+}
+
+/** What the file ledger needs on a Node without `node:sqlite`. */
+export function sqlitePackage() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  return major > 22 || (major === 22 && minor >= 13) ? [] : ['libsql']
 }
 
 /**

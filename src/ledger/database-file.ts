@@ -1,25 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { devNull } from 'node:os'
-import { pathToFileURL } from 'node:url'
 import { messageOf } from '../base/errors.js'
-
-/** The part of a SQLite connection that is used here. */
-interface Connection {
-  exec(sql: string): unknown
-  prepare(sql: string): Statement
-  close(): unknown
-}
-
-/** A prepared statement. */
-export interface Statement {
-  raw(): Statement
-  run(parameters: readonly (string | number)[]): { readonly changes: number }
-  get(parameters: readonly (string | number)[]): unknown
-  all(parameters: readonly (string | number)[]): unknown[]
-}
-
-/** Makes a connection; `timeout` is how long a call may block while another process writes, ms. */
-export type Connect = new (file: string, options: { readonly timeout: number }) => Connection
+import type { Connection, SqliteDriver, Statement } from './sqlite/driver.js'
 
 /** An error with a code, as SQLite's own errors have: the code decides what the user can do. */
 export class JournalError extends Error {
@@ -35,9 +17,7 @@ export class JournalError extends Error {
  * longer wait is the caller's, which retries later.
  */
 const SQLITE_BUSY_MS = 10
-/** How many descriptors libsql's thread pool takes when it starts, and some more. With fewer it aborts the process. */
-const DRIVER_DESCRIPTORS = 12
-/** And how many a database takes: the file, its -wal, its -shm, and the folder for a moment. */
+/** How many descriptors a database takes: the file, its -wal, its -shm, and the folder for a moment. */
 const FILE_DESCRIPTORS = 4
 
 let driverStarted = false
@@ -48,13 +28,14 @@ let driverStarted = false
  * locks and, if no process has it open any more, its -wal file.
  */
 export class DatabaseFile {
-  readonly #path: string
+  /** The file as ATTACH takes it. */
+  readonly #address: string
   readonly #db: Connection
 
-  constructor(Database: Connect, path: string) {
-    this.#path = path
-    if (!driverStarted) requireDescriptors(DRIVER_DESCRIPTORS)
-    this.#db = new Database(':memory:', { timeout: SQLITE_BUSY_MS })
+  constructor(driver: SqliteDriver, path: string) {
+    this.#address = driver.address(path)
+    if (!driverStarted) requireDescriptors(driver.descriptors)
+    this.#db = driver.connect(':memory:', SQLITE_BUSY_MS)
     driverStarted = true
     this.attach()
   }
@@ -62,7 +43,7 @@ export class DatabaseFile {
   /** Opens the file. SQLite creates it if it does not exist. */
   attach(): void {
     try {
-      this.#db.exec(`ATTACH '${addressOf(this.#path)}' AS file`)
+      this.#db.exec(`ATTACH '${this.#address.replaceAll("'", "''")}' AS file`)
     } catch (error) {
       if ((error as { code?: unknown }).code === 'SQLITE_CANTOPEN') requireDescriptors(FILE_DESCRIPTORS)
       throw error
@@ -90,7 +71,10 @@ export class DatabaseFile {
 
   /** The first column of the rows of a query, read to the end: an error after the first row is an error. */
   values(sql: string): unknown[] {
-    return (this.#db.prepare(sql).raw().all([]) as unknown[][]).map(([value]) => value)
+    return this.#db
+      .prepare(sql)
+      .all([])
+      .map(([value]) => value)
   }
 
   /** Closes the file and the connection, whatever state they are in. */
@@ -102,17 +86,6 @@ export class DatabaseFile {
     }
     this.#db.close()
   }
-}
-
-/**
- * The file as a URI that names the operating system's own file functions. libsql's default is a layer for encryption
- * above those. It takes a read that failed for one that succeeded, so that one error would write what was in memory
- * into the file.
- */
-function addressOf(path: string): string {
-  const url = pathToFileURL(path)
-  url.searchParams.set('vfs', process.platform === 'win32' ? 'win32' : 'unix')
-  return url.href.replaceAll("'", '%27')
 }
 
 /** @throws JournalError `EMFILE` if this process may not open so many more files */

@@ -3,11 +3,10 @@ import type { MaybePromise } from '../base/async.js'
 import { type ChainHead, isNewerHead } from '../base/chain.js'
 import { type Clock, systemClock } from '../base/clock.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
-import { whyNotLoaded } from '../base/packages.js'
 import { defaultStateDir } from '../base/state-dir.js'
 import { bookedAlerts } from './budget-state.js'
 import { checkSettlement, deadlineOf } from './checks.js'
-import { type Connect, JournalError } from './database-file.js'
+import { JournalError } from './database-file.js'
 import { applyEntry, type Entry } from './entries.js'
 import { type Durability, fileSystemTime, Journal, replaced } from './journal.js'
 import type {
@@ -29,6 +28,7 @@ import type {
   SettleResult,
   Usage,
 } from './ledger.js'
+import { loadSqlite } from './sqlite/load.js'
 import { LedgerState, type SavedState } from './state.js'
 import { LedgerTime, type TimeCorrection } from './time.js'
 
@@ -140,9 +140,9 @@ class FileLedger implements Ledger {
   }
 
   async open({ create = true }: OpenOptions = {}): Promise<void> {
-    const Database = await loadDriver()
+    const driver = await loadSqlite()
     const empty = JSON.stringify(new LedgerState().state())
-    const openFile = (): Journal => new Journal(Database, this.place, this.#durability, create ? empty : undefined)
+    const openFile = (): Journal => new Journal(driver, this.place, this.#durability, create ? empty : undefined)
     await this.#withRetries(0, () => {
       this.#openFile ??= openFile
       try {
@@ -610,19 +610,6 @@ function isLockFailure(error: unknown): boolean {
 function mayHelpToReopen(error: unknown): boolean {
   const code = String((error as { code?: unknown }).code ?? '')
   return /^SQLITE_(CORRUPT|NOTADB|IOERR|CANTOPEN|READONLY|ERROR|MISUSE|INTERNAL|SCHEMA|NOMEM)/.test(code)
-}
-
-async function loadDriver(): Promise<Connect> {
-  try {
-    const driver: object = await import('libsql')
-    return ('default' in driver ? driver.default : driver) as Connect
-  } catch (cause) {
-    throw new DeniedError(
-      'LEDGER_UNAVAILABLE',
-      `The file ledger needs the package libsql, which ${whyNotLoaded('libsql', cause)}, or use another ledger.`,
-      { cause },
-    )
-  }
 }
 
 /** What the user can do about an error of SQLite or of the file system. */

@@ -3,7 +3,8 @@ import { dirname } from 'node:path'
 import type { ChainHead } from '../base/chain.js'
 import { systemClock } from '../base/clock.js'
 import { makeFolder } from '../base/folder.js'
-import { type Connect, DatabaseFile, JournalError, type Statement } from './database-file.js'
+import { DatabaseFile, JournalError } from './database-file.js'
+import type { SqliteDriver, Statement } from './sqlite/driver.js'
 
 /** What a committed entry has to survive: the end of a process, or also a power failure of the machine. */
 export type Durability = 'process' | 'power'
@@ -57,7 +58,7 @@ export class Journal {
   #comparedAt = Number.NaN
 
   /** @param empty the JSON of an empty state, for a file that is new; without it, none is created */
-  constructor(Database: Connect, file: string, durability: Durability, empty: string | undefined) {
+  constructor(driver: SqliteDriver, file: string, durability: Durability, empty: string | undefined) {
     this.#file = file
     this.#folder = dirname(file)
     if (empty === undefined && !look(file)?.size) throw new JournalError('NONE', `${file} does not exist, or is empty.`)
@@ -69,7 +70,7 @@ export class Journal {
     const isAbsent = look(file) === undefined
     accessSync(isAbsent ? this.#folder : file, constants.R_OK | constants.W_OK)
     refuseStrayJournal(file)
-    this.#db = new DatabaseFile(Database, file)
+    this.#db = new DatabaseFile(driver, file)
     try {
       // SQLite creates its -wal and -shm files at the first read, with the permissions of the database file.
       if (isAbsent) chmodSync(file, 0o600)
@@ -77,10 +78,10 @@ export class Journal {
       // Three simple statements, prepared once: each costs about as much as its commit. An append is ignored if there
       // is no row `seq` (its entries are NULL then), or already one after it.
       this.#append = this.#db.prepare(
-        'INSERT OR IGNORE INTO journal VALUES (?1 + 1, (SELECT ?2 FROM journal WHERE seq = ?1))',
+        'INSERT OR IGNORE INTO journal VALUES (? + 1, (SELECT ? FROM journal WHERE seq = ?))',
       )
-      this.#last = this.#db.prepare('SELECT max(seq) FROM journal').raw()
-      this.#after = this.#db.prepare('SELECT seq, entries FROM journal WHERE seq > ? ORDER BY seq').raw()
+      this.#last = this.#db.prepare('SELECT max(seq) FROM journal')
+      this.#after = this.#db.prepare('SELECT seq, entries FROM journal WHERE seq > ? ORDER BY seq')
       this.last()
       this.#identities = ['', '-wal', '-shm'].map((suffix) => [file + suffix, identityOf(look(file + suffix))])
     } catch (error) {
@@ -157,12 +158,12 @@ export class Journal {
 
   /** Appends as number `seq + 1` if `seq` is the last; otherwise changes nothing and returns false. */
   append(seq: number, entries: string): boolean {
-    return this.#append.run([seq, entries]).changes === 1
+    return this.#append.run([seq, entries, seq]) === 1
   }
 
   /** The number of the last row. */
   last(): number {
-    return (this.#last.get([]) as [number])[0]
+    return (this.#last.get([]) as readonly [number])[0]
   }
 
   /** The rows after number `seq`. They may begin later than that, if those between were folded into the snapshot. */
@@ -177,7 +178,7 @@ export class Journal {
   }
 
   snapshot(): Row {
-    return this.#db.prepare('SELECT seq, state FROM snapshot').raw().get([]) as Row
+    return this.#db.prepare('SELECT seq, state FROM snapshot').get([]) as Row
   }
 
   /** Does `work` while no other process can write; rolls back all of it if it throws. */
@@ -211,7 +212,7 @@ export class Journal {
 
   /** The heads as of the snapshot. */
   heads(): ChainHead[] {
-    const rows = this.#db.prepare('SELECT file, seq, hash, ending FROM head').raw().all([]) as HeadRow[]
+    const rows = this.#db.prepare('SELECT file, seq, hash, ending FROM head').all([]) as HeadRow[]
     return rows.map(([file, seq, hash, end]) => ({ file, seq, hash, end: end === '' ? undefined : end }))
   }
 

@@ -1,28 +1,23 @@
 import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { fileLedger } from '../../src/ledger/file.js'
+import { loadSqlite } from '../../src/ledger/sqlite/load.js'
 import type { Money } from '../../src/policy/money.js'
 import { processContract } from './process-contract.js'
 import { bundleWorker, startWorker } from './processes.js'
 import type { Spent, SpentThroughErrors } from './worker.js'
 
-const Database = createRequire(import.meta.url)('libsql') as new (
-  file: string,
-) => {
-  prepare(sql: string): { get(): unknown }
-  close(): void
-}
+const sqlite = await loadSqlite()
 
 processContract('a ledger file', 200, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'solveguard-ledger-'))
   return {
     at: { dir },
     close() {
-      const db = new Database(join(dir, 'ledger.db'))
-      expect(db.prepare('PRAGMA integrity_check').get()).toMatchObject({ integrity_check: 'ok' })
+      const db = sqlite.connect(join(dir, 'ledger.db'), 0)
+      expect(db.prepare('PRAGMA integrity_check').get([])).toEqual(['ok'])
       db.close()
       rmSync(dir, { recursive: true })
     },
@@ -62,7 +57,7 @@ describe('a ledger file that several processes use at once', () => {
     const [said] = (await startWorker(script, { do: 'spend-until-refused', dir, path }, { ulimit: '-f 192' })
       .ended) as [Spent]
     expect(said.taken).toBeGreaterThan(10)
-    expect(said.error).toMatchObject({ name: 'DeniedError', code: 'LEDGER_UNAVAILABLE' })
+    expect(said.error).toMatchObject({ name: 'DeniedError [LEDGER_UNAVAILABLE]', code: 'LEDGER_UNAVAILABLE' })
     expect(said.error?.message).toContain('free space on its disk')
     const ledger = fileLedger({ dir })
     await ledger.open()
@@ -80,7 +75,7 @@ describe('a ledger file that several processes use at once', () => {
     chmodSync(dir, 0o555)
     const [said] = await startWorker(script, { do: 'open-unprivileged', dir }).ended
     chmodSync(dir, 0o755)
-    expect(said).toMatchObject({ error: { name: 'DeniedError', code: 'LEDGER_UNAVAILABLE' } })
+    expect(said).toMatchObject({ error: { name: 'DeniedError [LEDGER_UNAVAILABLE]', code: 'LEDGER_UNAVAILABLE' } })
     expect((said as Required<Spent>).error?.message).toContain('give this user permission to read and write')
   })
 

@@ -11,7 +11,6 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as macrotask } from 'node:timers/promises'
@@ -19,6 +18,8 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { fileLedger } from '../../src/ledger/file.js'
 import type { BudgetClaim, Ledger, Owner } from '../../src/ledger/ledger.js'
+import type { Connection } from '../../src/ledger/sqlite/driver.js'
+import { loadSqlite } from '../../src/ledger/sqlite/load.js'
 import { LedgerState } from '../../src/ledger/state.js'
 import { type Money, micros } from '../../src/policy/money.js'
 import { type ManualClock, manualClock } from '../../src/testing/clock.js'
@@ -26,12 +27,7 @@ import { ledgerContract } from './contract.js'
 import { latestClock } from './latest-clock.js'
 import { shorthand } from './shorthand.js'
 
-interface Connection {
-  exec(sql: string): void
-  prepare(sql: string): { get(): Record<string, unknown> }
-  close(): void
-}
-const Database = createRequire(import.meta.url)('libsql') as new (file: string) => Connection
+const sqlite = await loadSqlite()
 
 const T0 = Date.UTC(2026, 0, 5, 12)
 const MINUTE = 60_000
@@ -151,7 +147,7 @@ describe('a ledger file', () => {
     // Of a process that has long gone.
     const ended = { file: 'old.jsonl', seq: 7, hash: 'abc', end: 'whole' } as const
     await sleeper.saveHead(ended)
-    const rows = () => Number(inside(file, (db) => db.prepare('SELECT count(*) AS n FROM journal').get().n))
+    const rows = () => Number(inside(file, (db) => db.prepare('SELECT count(*) FROM journal').get([])?.[0]))
     let longest = 0
     for (let i = 0; i < 3_500; i++) {
       const at = T0 + i * 1_000
@@ -249,7 +245,7 @@ describe('a ledger file', () => {
   describe('that another process holds', () => {
     it('is retried without blocking this one', async () => {
       const ledger = await opened(dir)
-      const holder = new Database(file)
+      const holder = sqlite.connect(file, 0)
       holder.exec('BEGIN IMMEDIATE')
       const reserving = shorthand(ledger).reserve([A], 60, T0)
       expect(reserving).toBeInstanceOf(Promise)
@@ -263,7 +259,7 @@ describe('a ledger file', () => {
 
     it('denies after 5 s, and works again as soon as it is free', async () => {
       const ledger = await opened(dir)
-      const holder = new Database(file)
+      const holder = sqlite.connect(file, 0)
       holder.exec('BEGIN IMMEDIATE')
       await expect(async () => shorthand(ledger).reserve([A], 60, T0)).rejects.toMatchObject({
         code: 'LEDGER_UNAVAILABLE',
@@ -301,7 +297,7 @@ describe('a ledger file', () => {
       const ledger = await opened(dir)
       for (let i = 0; i < 200; i++) await shorthand(ledger).reserve([A], 1, T0)
       await ledger.close()
-      inside(file, (db) => db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get())
+      inside(file, (db) => db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get([]))
       // As a copy that was not finished would be.
       writeFileSync(join(dir, 'copy.db'), readFileSync(file).subarray(0, 3_000))
       await expect(fileLedger({ file: join(dir, 'copy.db') }).open()).rejects.toMatchObject(unavailable('damaged'))
@@ -310,7 +306,7 @@ describe('a ledger file', () => {
     it("is rejected, and not changed, when it is another program's database", async () => {
       inside(file, (db) => db.exec('CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)'))
       expect(await refusal()).toMatchObject(unavailable('is not a ledger'))
-      expect(inside(file, (db) => db.prepare('SELECT count(*) AS n FROM theirs').get())).toMatchObject({ n: 1 })
+      expect(inside(file, (db) => db.prepare('SELECT count(*) FROM theirs').get([]))).toEqual([1])
     })
 
     it.each([
@@ -510,7 +506,7 @@ describe('a ledger file', () => {
 
     it('leaves nothing open where it could not be opened, however often it was tried', async () => {
       await (await opened(dir)).close()
-      const holder = new Database(file)
+      const holder = sqlite.connect(file, 0)
       holder.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
       const before = descriptors()
       const clock = manualClock()
@@ -563,7 +559,7 @@ async function advancing<T>(clock: ManualClock, promise: Promise<T>): Promise<T>
 }
 
 function inside<T>(file: string, work: (db: Connection) => T): T {
-  const db = new Database(file)
+  const db = sqlite.connect(file, 0)
   try {
     return work(db)
   } finally {

@@ -1,6 +1,7 @@
 import { existsSync, openSync, readdirSync, writeSync } from 'node:fs'
 import type { SolveguardError } from '../../src/base/errors.js'
 import type { BudgetClaim, Ledger } from '../../src/ledger/ledger.js'
+import { loadSqlite } from '../../src/ledger/sqlite/load.js'
 import { type Money, micros } from '../../src/policy/money.js'
 import { ledgerAt, type WorkPlace } from './place.js'
 
@@ -15,6 +16,8 @@ export type Work = WorkPlace &
     | { readonly do: 'spend-until-refused'; readonly path: readonly BudgetClaim[] }
     | { readonly do: 'spend-through-errors'; readonly path: readonly BudgetClaim[]; readonly times: number }
     | { readonly do: 'open-unprivileged' }
+    /** Opens it in a process that has loaded this shared object before. */
+    | { readonly do: 'open-beside'; readonly library: string }
   )
 
 /** What `spend-through-errors` writes at the end. */
@@ -158,8 +161,13 @@ async function spendThroughErrors(
 
 /** Tries to open a ledger as a user without special rights, whichever user runs the tests. */
 async function openUnprivileged(work: Extract<Work, { do: 'open-unprivileged' }>): Promise<void> {
-  await import('libsql')
+  await loadSqlite()
   if (process.getuid?.() === 0) process.setuid?.(65_534)
+  await open(work)
+}
+
+async function open(work: Extract<Work, { do: 'open-unprivileged' | 'open-beside' }>): Promise<void> {
+  if (work.do === 'open-beside') process.dlopen({ exports: {} }, work.library)
   try {
     await ledgerAt(work).open()
     say({ opened: true })
@@ -172,5 +180,6 @@ async function openUnprivileged(work: Extract<Work, { do: 'open-unprivileged' }>
 const work = JSON.parse(process.argv[2] ?? '') as Work
 if (work.do === 'spend-until-killed') await spendUntilKilled(work)
 else if (work.do === 'open-unprivileged') await openUnprivileged(work)
+else if (work.do === 'open-beside') await open(work)
 else if (work.do === 'spend-through-errors' && 'dir' in work) await spendThroughErrors(work)
 else if (work.do !== 'spend-through-errors') await spend(work)

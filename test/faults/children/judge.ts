@@ -7,8 +7,8 @@ import { webhookAlerts } from '../../../src/alerts/index.js'
 import { type AuditRecord, jsonlAudit, verifyAudit } from '../../../src/audit/index.js'
 import { systemClock } from '../../../src/base/clock.js'
 import { createGuard, usd } from '../../../src/index.js'
-import type { Connect } from '../../../src/ledger/database-file.js'
 import { fileLedger, type Ledger, redisLedger } from '../../../src/ledger/index.js'
+import { loadSqlite } from '../../../src/ledger/sqlite/load.js'
 
 import { Secret } from '../../../src/secrets/secret.js'
 import { captchaAI } from '../../../src/solvers/captchaai.js'
@@ -180,10 +180,9 @@ function recordsIn(dir: string): AuditRecord[] {
 
 /** The solves whose reservations the ledger has settled at a cost. The journal is documented in entries.ts. */
 async function settledIn(dir: string): Promise<string[]> {
-  const driver: { readonly default: unknown } = await import('libsql')
-  const db = new (driver.default as Connect)(join(dir, 'ledger.db'), { timeout: 1000 })
+  const db = (await loadSqlite()).connect(join(dir, 'ledger.db'), 1000)
   try {
-    const rows = db.prepare('SELECT entries FROM journal ORDER BY seq').raw().all([]) as [string][]
+    const rows = db.prepare('SELECT entries FROM journal ORDER BY seq').all([]) as [string][]
     return rows
       .flatMap(([entries]) => JSON.parse(entries) as [kind: string, at: number, id: string, cost: number][])
       .flatMap(([kind, , id, cost]) => (kind === 'settle' && cost > 0 ? [id.replace(/\.\d+$/, '')] : []))
