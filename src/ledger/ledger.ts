@@ -254,7 +254,19 @@ export type ReserveResult =
       readonly timeZone?: string | undefined
       /** With `paused`: why. */
       readonly pause?: PauseReason | undefined
+      /** Where `limit` is tighter than the caller's own: the owner that declared it; of several, the last to end. */
+      readonly declaredBy?: Declarer | undefined
     }
+
+/** An owner that declared a limit. The limit holds until the owner unregisters, or its lease ends. */
+export interface Declarer {
+  /** The owner's id. */
+  readonly ownerId: string
+  /** For how long it has not renewed its lease, ms. A process that was killed renews it no more. */
+  readonly silentMs: number
+  /** In how long its lease ends, if it does not renew it, ms. */
+  readonly endsInMs: number
+}
 
 /**
  * A threshold that `reserved + spent` reached. Reported to one caller only, once for each budget, threshold and window.

@@ -1,14 +1,17 @@
 import { type ChainHead, isNewerHead } from '../base/chain.js'
 import type { Money } from '../policy/money.js'
-import { type BookedAlert, BudgetState, NO_LIMITS } from './budget-state.js'
+import { type BookedAlert, BudgetState, NO_LIMITS, type Obstacle } from './budget-state.js'
 import { checkRequest, duplicateReservation } from './checks.js'
 import { Facts, type SavedFacts } from './facts.js'
 import type {
   AttachedTask,
+  BudgetClaim,
   CalendarCap,
   ClaimedTask,
   ClaimRequest,
+  Declarer,
   Fact,
+  Limits,
   Owner,
   PauseReason,
   PreviewRequest,
@@ -275,9 +278,26 @@ export class LedgerState implements TimeOfLedger {
       const budget = this.#budgets.get(claim.id) ?? UNUSED_BUDGET
       const obstacle = budget.obstacle(claim, request.amount, at, this.#ahead, alerts)
       if (obstacle === undefined) continue
-      return { ok: false, budgetId: claim.id, ...obstacle, retryAt: this.#roomAt(request, at) }
+      const declaredBy = this.#declarer(claim, obstacle, at)
+      const retryAt = this.#roomAt(request, at)
+      return { ok: false, budgetId: claim.id, ...obstacle, retryAt, ...(declaredBy && { declaredBy }) }
     }
     return { ok: true, alerts: alerts.length === 0 ? NO_ALERTS : alerts.splice(0) }
+  }
+
+  /** Who declared the limit that refuses, where it is tighter than the claim's own. */
+  #declarer({ id, limits }: BudgetClaim, { reason, limit, timeZone }: Obstacle, at: number): Declarer | undefined {
+    if (limit === undefined || reason === 'paused' || (limitOf(limits, reason, timeZone) ?? Infinity) <= limit) return
+    let last: Declarer | undefined
+    for (const [ownerId, { leaseMs, declares, until }] of this.#owners) {
+      const endsInMs = until - at
+      if (endsInMs <= 0 || endsInMs <= (last?.endsInMs ?? 0)) continue
+      const own = declares.find(({ budgetId }) => budgetId === id)
+      if (own && limitOf(own.limits, reason, timeZone) === limit) {
+        last = { ownerId, silentMs: leaseMs - endsInMs, endsInMs }
+      }
+    }
+    return last
   }
 
   /**
@@ -502,4 +522,9 @@ export class LedgerState implements TimeOfLedger {
 /** An expired reservation is kept until its amount no longer counts, whichever process expired it. */
 function countsUntil(deadline: number): number {
   return slotExpiresAt(DAY, slotOf(DAY, deadline))
+}
+
+function limitOf(limits: Limits, reason: Exclude<Obstacle['reason'], 'paused'>, timeZone?: string): number | undefined {
+  if (timeZone === undefined) return limits[reason]
+  return limits.perCalendarDay?.find((cap) => cap.timeZone === timeZone)?.amount
 }

@@ -82,6 +82,30 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await other.usage('b', T0)).toMatchObject({ reserved: 50 })
       })
 
+      it('names the owner of a limit that is tighter than the own one, and when that ends', async () => {
+        const cap = (amount: number): CalendarCap => ({
+          ...{ timeZone: 'Odd/Place', amount: micros(amount), start: T0 - HOUR, end: T0 + 23 * HOUR },
+        })
+        const [tight, tighter] = [{ perDay: micros(50), concurrent: 1 }, { perCalendarDay: [cap(20)] }]
+        await other.register({ id: 'crashed', leaseMs: 30 * SECOND, declares: [{ budgetId: 'a', limits: tight }] }, T0)
+        await other.register({ id: 'days', leaseMs: 30 * SECOND, declares: [{ budgetId: 'b', limits: tighter }] }, T0)
+        const later = T0 + 12 * SECOND
+        const declaredBy = { ownerId: 'crashed', silentMs: 12 * SECOND, endsInMs: 18 * SECOND }
+        const refused = await here.reserve([budget('a', { perDay: 1_000 })], 60, later)
+        expect(refused).toMatchObject({ ok: false, reason: 'perDay', limit: 50, declaredBy })
+        const days: BudgetClaim = { id: 'b', limits: { perCalendarDay: [cap(100)] } }
+        expect(await here.reserve([days], 60, later)).toMatchObject({
+          ...{ ok: false, limit: 20, timeZone: 'Odd/Place' },
+          declaredBy: { ...declaredBy, ownerId: 'days' },
+        })
+        await here.reserve([budget('a', {})], 10, later, { for: HOUR })
+        expect(await here.reserve([budget('a', {})], 10, later)).toMatchObject({ reason: 'concurrent', declaredBy })
+        // Its own limit is told as that.
+        expect(await here.reserve([budget('a', { perDay: 50 })], 60, later)).not.toHaveProperty('declaredBy')
+        const after = T0 + 31 * SECOND
+        expect(await here.reserve([budget('a', { perDay: 1_000 })], 60, after)).toMatchObject({ ok: true })
+      })
+
       it('previews what a reserve would return, and takes nothing', async () => {
         const alerting = budget('a', { perDay: 100, perMinute: 1 }, [0.5])
         const preview = (amount: number) => other.preview({ path: [alerting], amount: micros(amount) }, T0)

@@ -142,6 +142,10 @@ async function explainBudgets(
     findings.note('spending', NO_PAST)
     return undefined
   }
+  if (result.declaredBy && at >= now + result.declaredBy.endsInMs) {
+    findings.note('spending', 'By then a tighter limit, which another process declared, may have ended.')
+    return undefined
+  }
   const denial = denialOf(result, { amount, account, key }, now)
   if (waitMs > 0 && mayWait(result) && (reason === 'concurrent' || (retryAt ?? at) - at <= waitMs)) {
     const message = `It would wait up to ${formatMs(waitMs)} for room: ${denial.message}`

@@ -1,6 +1,6 @@
 import { isPromise, type MaybePromise } from '../../base/async.js'
 import { DeniedError } from '../../base/errors.js'
-import type { ReserveResult, ThresholdAlert } from '../../ledger/ledger.js'
+import type { Declarer, ReserveResult, ThresholdAlert } from '../../ledger/ledger.js'
 import { formatMs } from '../../policy/duration.js'
 import { formatTime } from '../../policy/format-time.js'
 import { formatUsd, type Money, toUsd } from '../../policy/money.js'
@@ -196,12 +196,15 @@ export interface RefusedSolve {
 
 /** The denial for a refusal of the ledger. */
 export function denialOf(result: Refusal, solve: RefusedSolve, now: number): DeniedError {
-  const { budgetId, reason, limit = 0, used = 0, timeZone, pause } = result
+  const { budgetId, reason, limit = 0, used = 0, timeZone, pause, declaredBy } = result
+  const other = declaredBy && otherLimit(declaredBy, now)
   // The refusal may be an earlier one of another solve: its time may have passed.
-  const retryAt = result.retryAt !== undefined && result.retryAt > now ? result.retryAt : undefined
+  const times = [result.retryAt, other?.endsAt].filter((at) => at !== undefined && at > now) as number[]
+  const retryAt = times.length === 0 ? undefined : Math.min(...times)
   const retry = retryAt === undefined ? '' : `Retry at ${formatTime(retryAt, timeZone)}, in ${formatMs(retryAt - now)}`
   const raise = `raise ${fieldOf(result, solve)}`
-  const advice = retry === '' ? ` R${raise.slice(1)}.` : ` ${retry}, or ${raise}.`
+  const ownAdvice = retry === '' ? ` R${raise.slice(1)}.` : ` ${retry}, or ${raise}.`
+  const advice = other ? ` ${other.text}${retry && ` ${retry}.`}` : ownAdvice
   const details = { budgetId, limit, used, ...(timeZone !== undefined && { timeZone }) }
   switch (reason) {
     case 'fact':
@@ -237,6 +240,20 @@ export function denialOf(result: Refusal, solve: RefusedSolve, now: number): Den
         details,
       })
   }
+}
+
+/** A process that lives renews its lease every ten seconds. */
+const SILENT_MS = 15_000
+
+/** What to say of a limit that another process declared; with the end of it, where that process may have crashed. */
+function otherLimit({ ownerId, silentMs, endsInMs }: Declarer, now: number): { text: string; endsAt?: number } {
+  const who = `This limit is tighter than this guard's own: process ${ownerId.split('-')[0]} declared it`
+  const end = `at ${formatTime(now + endsInMs)}, in ${formatMs(endsInMs)}`
+  if (silentMs < SILENT_MS) {
+    return { text: `${who}, and it holds while that process runs. If that has crashed, the limit ends ${end}.` }
+  }
+  const silent = `has not been heard of for ${formatMs(silentMs)}`
+  return { text: `${who} and ${silent}. If it has crashed, the limit ends ${end}.`, endsAt: now + endsInMs }
 }
 
 /** The option that sets the limit of a refusal. */

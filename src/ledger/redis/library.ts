@@ -321,6 +321,26 @@ local function redeclare(mine)
   return differing
 end
 
+-- The live owner that declares a limit of a budget; of several, the last to end. With in how long its lease ends, and
+-- how long that is. The limit has place k among those declared; zone is the time zone of a calendar's day.
+local function declarer(budget, k, zone, limit)
+  local live = call('ZREVRANGEBYSCORE', OWNERS, '+inf', '(' .. at, 'WITHSCORES')
+  for i = 1, #live, 2 do
+    local owner = call('HGET', STATE, 'o' .. live[i])
+    local read = owner and cjson.decode(owner) or { 0, {} }
+    for _, declared in ipairs(read[2]) do
+      if declared[1] == budget then
+        local found = zone == '' and declared[k] == limit
+        for _, cap in ipairs(zone ~= '' and declared[5] or {}) do
+          found = found or cap[1] == zone and cap[2] == limit
+        end
+        if found then return live[i], live[i + 1] - at, read[1] end
+      end
+    end
+  end
+  return '', 0, 0
+end
+
 -- A lease has ended, if it was not renewed meanwhile.
 local function endLeases()
   local dead = call('ZRANGEBYSCORE', OWNERS, leases, at, 'LIMIT', 0, 1)
@@ -486,6 +506,7 @@ return {
   daySlotOf = daySlotOf,
   readRecord = readRecord,
   redeclare = redeclare,
+  declarer = declarer,
   passTime = passTime,
   fieldsWithPrefix = fieldsWithPrefix,
   includes = includes,

@@ -32,7 +32,7 @@ export function inGroups(items: readonly ReplyItem[], size: number): (readonly R
 
 /** @param request in a reply, an alert has the index of its budget in the path, and a fact its index in `unless` */
 export function readReserved([what, ...items]: ScriptReply, { path, unless = [] }: PreviewRequest): ReserveResult {
-  const [budgetId = '', reason, limit, used, retryAt, timeZone] = items
+  const [budgetId = '', reason, limit, used, retryAt, timeZone, ownerId = '', endsIn, lease] = items
   if (what === 'ok')
     return { ok: true, alerts: items.length === 0 ? [] : inGroups(items, 5).map((each) => readAlert(each, path)) }
   if (what === 'paused') return { ok: false, budgetId: String(budgetId), reason: 'paused', pause: readReason(reason) }
@@ -50,6 +50,13 @@ export function readReserved([what, ...items]: ScriptReply, { path, unless = [] 
       used: Number(used),
       retryAt: retryAt === '' ? undefined : toMidnight(Number(retryAt), path),
       timeZone: timeZone === '' ? undefined : String(timeZone),
+      ...(ownerId !== '' && {
+        declaredBy: {
+          ownerId: String(ownerId),
+          silentMs: Number(lease) - Number(endsIn),
+          endsInMs: Number(endsIn),
+        },
+      }),
     }
   }
   throw unreadable()

@@ -70,7 +70,17 @@ for k, claim in ipairs(path) do
     local room = lib.roomAt(path, amount)
     commit()
     if reason == 'paused' then return { 'paused', budget, call('HGET', STATE, 'p' .. budget) } end
-    return { 'denied', budget, reason, limit, counted, room and room + shift or '', over and over[1] or '' }
+    local place = ({ perDay = 2, perMinute = 3, concurrent = 4 })[reason]
+    local zone, own = over and over[1] or '', claim[place]
+    if zone ~= '' then
+      own = nil
+      for _, cap in ipairs(claim[6] or {}) do
+        if cap[1] == zone then own = cap[2] end
+      end
+    end
+    local owner, endsIn, lease = '', 0, 0
+    if limit < (own or NONE) then owner, endsIn, lease = lib.declarer(budget, place, zone, limit) end
+    return { 'denied', budget, reason, limit, counted, room and room + shift or '', zone, owner, endsIn, lease }
   end
   -- A threshold is a decimal fraction, so a millionth of a micro-dollar is tolerated.
   if claim[5] and perDay < NONE and used + amount + 1e-6 >= claim[5][1] * perDay then
