@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type ManualClock, manualClock } from '../../src/testing/clock.js'
 import { WELCOME } from '../../src/testing/site/index.js'
-import { inGrace } from '../support/stage.js'
+import { inGrace, timedClock } from '../support/stage.js'
 import { expectSight } from '../widgets/sight.js'
 import { denied } from './fake-grant.js'
 import { GO, RENDERED, toolStage } from './stage.js'
@@ -123,7 +123,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
     })
 
     test('spends nothing on an invisible widget that passes within its grace', async () => {
-      const clock = manualClock(Date.now())
+      const clock = timedClock()
       at.vendor.setBehavior(at.site.sitekey, { passes: true, afterMs: 2_000 })
       await visit('/invisible-execute', RENDERED, { grace: '3s' }, { clock })
       await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; grecaptcha.execute(); 0')
@@ -137,7 +137,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
     })
 
     test('solves an invisible widget whose challenge opens, after its grace', async () => {
-      const clock = manualClock(Date.now())
+      const clock = timedClock()
       await visit('/invisible-execute', RENDERED, { grace: '3s' }, { clock })
       await at.page.click(GO)
       await eventually(async () => (await find())[0]?.due === true)
@@ -292,7 +292,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
     })
 
     test('spends nothing on an invisible widget whose page navigates within its grace', async () => {
-      const clock = manualClock(Date.now())
+      const clock = timedClock()
       await visit('/invisible-execute', RENDERED, { grace: '3s' }, { clock })
       await at.page.click(GO)
       await eventually(async () => (await find())[0]?.due === true)

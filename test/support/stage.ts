@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
 import type { WidgetFamily } from '../../src/base/challenge.js'
-import type { ManualClock } from '../../src/testing/clock.js'
+import { type ManualClock, manualClock } from '../../src/testing/clock.js'
 import { type SiteVendor, type StandInSite, startSite } from '../../src/testing/site/index.js'
 import type { Seller } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
@@ -54,11 +54,43 @@ export function setStage<V extends Vendor, C extends { close(): Promise<unknown>
   })
 }
 
-/** Waits until the scan of a solve has ended and only the wait for the grace is left: one timer, which stays. */
-export async function inGrace(clock: ManualClock): Promise<void> {
-  let quiet = 0
-  await eventually(() => {
-    quiet = clock.waiting === 1 ? quiet + 1 : 0
-    return quiet > 10
-  })
+/** A clock that knows for how long each of its timers that are set will run. */
+export interface TimedClock extends ManualClock {
+  /** In ms. */
+  readonly lengths: readonly number[]
+}
+
+export function timedClock(): TimedClock {
+  const clock = manualClock(Date.now())
+  const lengths: number[] = []
+  return {
+    ...clock,
+    get waiting() {
+      return clock.waiting
+    },
+    lengths,
+    after(ms, callback) {
+      const end = () => {
+        const at = lengths.indexOf(ms)
+        if (at >= 0) lengths.splice(at, 1)
+      }
+      lengths.push(ms)
+      const cancel = clock.after(ms, () => {
+        end()
+        callback()
+      })
+      return () => {
+        end()
+        cancel()
+      }
+    },
+  }
+}
+
+/**
+ * Waits until a solve waits for the grace of its widget, so that its scan has ended. A scan sets timers too, which a
+ * slow page leaves set for long: the grace is recognized by its length.
+ */
+export async function inGrace(clock: TimedClock, graceMs = 3_000): Promise<void> {
+  await eventually(() => clock.lengths.includes(graceMs))
 }

@@ -3,12 +3,11 @@ import { describe, expect, test } from 'vitest'
 import type { Found } from '../../src/adapters/engine/finder.js'
 import type { GuardContextOptions } from '../../src/adapters/engine/guard-driver.js'
 import type { Solution } from '../../src/guard/types.js'
-import { manualClock } from '../../src/testing/clock.js'
 import { WELCOME } from '../../src/testing/site/index.js'
 import type { NotToldReason } from '../../src/widgets/not-told.js'
 import { denied } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
-import { inGrace, type Vendor } from '../support/stage.js'
+import { inGrace, timedClock, type Vendor } from '../support/stage.js'
 import { BEFORE, REUSED_WINDOWS } from './reused-windows.js'
 import { expectSight } from './sight.js'
 import type { Stage } from './stage.js'
@@ -357,7 +356,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
 
     if (grace) {
       test('a widget that passes within its grace costs nothing', async () => {
-        const clock = manualClock(Date.now())
+        const clock = timedClock()
         at.vendor.setBehavior(at.sitekey, { ...grace.behavior, afterMs: 2_000 })
         await at.visit(grace.path, { grace: '3s' }, { ...options, clock })
         await grace.begins?.()
@@ -481,11 +480,22 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
 
   const { blocked, named, watched: throwing } = family
   if (blocked) {
-    test(`buys nothing for ${name} whose script the page could not load, and says so`, async () => {
+    test.each([
+      ['a blocker stops it', (page: Page) => page.route(blocked.script, (route) => route.abort('blockedbyclient'))],
+      [
+        'the page’s own policy forbids it',
+        (page: Page) =>
+          page.route(`**${blocked.path}`, async (route) => {
+            const headers = { 'content-type': 'text/html', 'content-security-policy': "script-src 'unsafe-inline'" }
+            await route.fulfill({ response: await route.fetch(), headers })
+          }),
+      ],
+    ])(`buys nothing for ${name} whose script the page could not load, and says so: %s`, async (_, block) => {
       await at.guard({}, options)
       await at.newPage()
-      await at.page.route(blocked.script, (route) => route.abort('blockedbyclient'))
+      await block(at.page)
       await at.page.goto(`${at.site.url}${blocked.path}`)
+      await eventually(async () => (await at.find())[0]?.blocked === true)
       expect(await at.find()).toMatchObject([{ blocked: true, due: false, answered: false }])
       expect(await at.captcha.solve(at.page)).toMatchObject({
         solved: [],

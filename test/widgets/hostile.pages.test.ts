@@ -2,7 +2,6 @@ import type { BrowserContext, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Captcha } from '../../src/adapters/engine/captcha.js'
 import { guardContext } from '../../src/adapters/playwright/index.js'
-import { manualClock } from '../../src/testing/clock.js'
 import { type StandInSite, startSite } from '../../src/testing/site/index.js'
 import { type StandInRecaptcha, startRecaptcha } from '../../src/testing/vendors/recaptcha/index.js'
 import { findCall, NO_SCRIPTS, waitCall } from '../../src/widgets/calls.js'
@@ -11,7 +10,7 @@ import { type FakeGrant, fakeGrant } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
 import { sharedBrowser } from '../support/browser.js'
 import { fixturePages } from '../support/fixture-pages.js'
-import { inGrace } from '../support/stage.js'
+import { inGrace, timedClock } from '../support/stage.js'
 
 let recaptcha: StandInRecaptcha
 let site: StandInSite
@@ -172,7 +171,7 @@ test.each([
 )
 
 test('buys nothing for a page of another origin that is loaded within the grace and replies in the place of our code', async () => {
-  const clock = manualClock(Date.now())
+  const clock = timedClock()
   captcha = await guardContext(fakeGrant(recaptcha, { grace: '3s' }), context, undefined, { clock })
   await visit('/invisible-execute')
   await page.waitForSelector('iframe[name^=a-]')

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { startAltcha } from '../../src/testing/vendors/altcha/index.js'
 import { parseProofOfWork } from '../../src/widgets/parse.js'
 import type { FoundChallenge } from '../../src/widgets/widget.js'
+import { eventually } from '../adapters/tool.js'
 import { stage } from './stage.js'
 
 // Pages that report a false proof of work. Real widgets are in `npm/proof-of-work.pages.test.ts`.
@@ -126,4 +127,23 @@ test('drops only the invalid parts of a reply', () => {
     reason: 'no',
   })
   expect(parseProofOfWork('{"result":"widget-gone"}')).toBe('widget-gone')
+})
+
+test.each([
+  ['altcha', 'altcha-widget challenge="/challenge"', '/altcha.min.js'],
+  ['cap', 'cap-widget data-cap-api-endpoint="/cap/"', '/@cap.js/widget'],
+])('%s: says that the page could not load its script', async (family, element, script) => {
+  await at.guard()
+  await at.open('/tiny')
+  await at.page.route(`**${script}`, (route) => route.abort('blockedbyclient'))
+  await at.page.evaluate(
+    `document.body.innerHTML = ${JSON.stringify(`<form><${element}></${element.split(' ')[0]}></form>`)}
+    document.body.append(Object.assign(document.createElement('script'), { src: ${JSON.stringify(script)} })); 0`,
+  )
+  await eventually(async () => (await at.find())[0]?.blocked === true)
+  expect(await at.find()).toMatchObject([{ family, blocked: true, due: false, answered: false }])
+  expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'script-blocked' }] })
+  // A second copy of it may have been loaded.
+  await at.page.evaluate(`customElements.define('${element.split(' ')[0]}', class extends HTMLElement {})`)
+  expect((await at.find())[0]?.blocked).toBe(undefined)
 })

@@ -49,6 +49,8 @@ export interface WidgetView {
 export interface VendorScript {
   /** The properties of the window that it defines. */
   readonly globals: readonly string[]
+  /** The custom element that it defines. */
+  readonly element?: string
   /** Parts of its addresses. */
   readonly addresses: readonly string[]
 }

@@ -24,6 +24,8 @@ interface ProofOfWorkElement {
 interface ProofOfWorkKind {
   /** The element's name. */
   readonly name: string
+  /** Parts of its script's addresses. */
+  readonly addresses: readonly string[]
   /** The documented method that starts the work. */
   readonly method: string
   inspect(context: PageContext, element: Element): ProofOfWorkElement
@@ -36,6 +38,7 @@ const MAX_FOUND = 1_000
 /** A family whose widgets are only read, and started as a page would start them. */
 export function proofOfWork(kind: ProofOfWorkKind): PageFamily {
   return {
+    script: { globals: [], element: kind.name, addresses: kind.addresses },
     scan(context, max) {
       const { dom } = context
       const views = list<WidgetView>()

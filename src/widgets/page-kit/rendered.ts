@@ -1,7 +1,7 @@
 import type { ApiCall, ApiLog, InjectedToken, PendingPromise } from './api-watch.js'
 import { eitherTold, invokeCallback, unlessUnseen } from './callback.js'
 import { expireLater } from './expiry.js'
-import { type FamilyViews, type PageContext, viewsOf, type WidgetView } from './family.js'
+import { type PageContext, type PageFamily, viewsOf, type WidgetView } from './family.js'
 import { addFields, ownForm, valueIn } from './fields.js'
 import { find, includes, type List, list, push, pushBounded, remove } from './primordials.js'
 import type { NotifyResult, PageSolution } from './protocol.js'
@@ -50,6 +50,8 @@ export interface RenderedVendor {
   /** Its parameters, and their `data-` attributes. */
   readonly callback: readonly [parameter: string, attribute: string]
   readonly expired: readonly [parameter: string, attribute: string]
+  /** Parts of its script's addresses. */
+  readonly addresses: readonly string[]
   /** The function that removes a widget, and whether it removes the first one where no id is given. */
   readonly removes: string
   readonly removesFirst: boolean
@@ -84,10 +86,15 @@ const numbered = list<Numbered>()
 /** The fields that were created here, where a vendor's script had drawn none yet. */
 const created = list<Element>()
 
-/** The widgets of such a vendor. */
-export function renderedViews(context: PageContext, vendor: RenderedVendor, max: number): FamilyViews {
-  const { widgets, omitted } = scanFrame(context, vendor, max)
-  return viewsOf({ widgets, omitted }, (widget) => createView(context, vendor, widgets, widget))
+/** The family of such a vendor. */
+export function renderedFamily(vendor: RenderedVendor): PageFamily {
+  return {
+    script: { globals: [vendor.api], addresses: vendor.addresses },
+    scan(context, max) {
+      const { widgets, omitted } = scanFrame(context, vendor, max)
+      return viewsOf({ widgets, omitted }, (widget) => createView(context, vendor, widgets, widget))
+    },
+  }
 }
 
 /** Joins what the page shows and the recorded calls. */

@@ -25,6 +25,7 @@ familyContract(at, {
   },
   early: { paths: ['/captchafox', '/captchafox/named'], script: '**/api.js*', field: FIELD },
   redrawn: { path: '/captchafox-redrawn', api: 'window.captchafox', token: 'captchafox.getResponse(widget)' },
+  blocked: { path: '/captchafox', script: '**/api.js*' },
   copied: { path: '/captchafox/named', element: '.captchafox' },
   name: 'a CaptchaFox',
   submit: SUBMIT,

@@ -22,6 +22,7 @@ const events = () => at.page.evaluate('events')
 
 familyContract(at, {
   early: { paths: ['/friendly'], script: '**/npm/**', field: FIELD, rendered: () => at.framed() },
+  blocked: { path: '/friendly', script: '**/npm/**' },
   copied: { path: '/friendly', element: '.frc-captcha' },
   name: 'a Friendly Captcha v2',
   submit: SUBMIT,

@@ -70,6 +70,7 @@ familyContract(at, {
     token: 'grecaptcha.getResponse(widget)',
     field: 'textarea',
   },
+  blocked: { path: '/login', script: '**/api.js*' },
   copied: { path: '/named', element: '.g-recaptcha' },
   name: 'a reCAPTCHA',
   submit: SUBMIT,

@@ -22,6 +22,7 @@ familyContract(at, {
   },
   early: { paths: ['/yandex', '/yandex/named'], script: '**/captcha.js*', field: FIELD },
   redrawn: { path: '/yandex-redrawn', api: 'window.smartCaptcha', token: 'smartCaptcha.getResponse(widget)' },
+  blocked: { path: '/yandex', script: '**/captcha.js*' },
   copied: { path: '/yandex/named', element: '.smart-captcha' },
   name: 'a Yandex SmartCaptcha',
   submit: SUBMIT,

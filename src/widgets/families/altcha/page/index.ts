@@ -17,6 +17,7 @@ const STATES = {
  */
 export const altcha = proofOfWork({
   name: 'altcha-widget',
+  addresses: ['altcha'],
   method: 'verify',
   inspect(context, element) {
     const { p, dom } = context

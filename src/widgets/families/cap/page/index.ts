@@ -12,6 +12,7 @@ const STATES = { verifying: 'working', error: 'failed' } as const
  */
 export const cap = proofOfWork({
   name: 'cap-widget',
+  addresses: ['cap-widget', '@cap.js', '/cap.'],
   method: 'solve',
   inspect(context, element) {
     const { dom } = context

@@ -1,5 +1,5 @@
 import type { PageFamily } from '../../../page-kit/family.js'
-import { type RenderedVendor, renderedViews } from '../../../page-kit/rendered.js'
+import { type RenderedVendor, renderedFamily } from '../../../page-kit/rendered.js'
 import { text } from '../../../page-kit/text.js'
 import type { CaptchafoxFacts } from './facts.js'
 
@@ -8,6 +8,7 @@ const VENDOR: RenderedVendor = {
   api: 'captchafox',
   className: 'captchafox',
   field: 'cf-captcha-response',
+  addresses: ['captchafox', '/api.js'],
   callback: ['onVerify', 'callback'],
   expired: ['onExpire', 'expired-callback'],
   removes: 'remove',
@@ -22,4 +23,4 @@ const VENDOR: RenderedVendor = {
  *
  * @see https://docs.captchafox.com/widget-api
  */
-export const captchafox: PageFamily = { scan: (context, max) => renderedViews(context, VENDOR, max) }
+export const captchafox: PageFamily = /* @__PURE__ */ renderedFamily(VENDOR)

@@ -5,7 +5,7 @@ import type { PageFamily } from '../../../page-kit/family.js'
 import { addFields } from '../../../page-kit/fields.js'
 import { list } from '../../../page-kit/primordials.js'
 import type { NotifyResult } from '../../../page-kit/protocol.js'
-import { type RenderedVendor, renderedViews } from '../../../page-kit/rendered.js'
+import { type RenderedVendor, renderedFamily } from '../../../page-kit/rendered.js'
 
 const CHALLENGES = 'iframe[data-testid="advanced-iframe"],iframe[src*="//smartcaptcha."][src*="/advanced"]'
 
@@ -14,6 +14,7 @@ const VENDOR: RenderedVendor = {
   api: 'smartCaptcha',
   className: 'smart-captcha',
   field: 'smart-token',
+  addresses: ['smartcaptcha', '/captcha.js'],
   callback: ['callback', 'callback'],
   // There is no callback for it: pages subscribe to the event.
   expired: ['', ''],
@@ -43,4 +44,4 @@ const VENDOR: RenderedVendor = {
  *
  * @see https://yandex.cloud/en/docs/smartcaptcha/concepts/widget-methods
  */
-export const yandex: PageFamily = { scan: (context, max) => renderedViews(context, VENDOR, max) }
+export const yandex: PageFamily = /* @__PURE__ */ renderedFamily(VENDOR)
