@@ -168,3 +168,9 @@ const ANY = {
   image: new Uint8Array(5_000),
   images: Array(9).fill(new Uint8Array(5_000)),
 }
+
+it('docs/README.md has every page', () => {
+  const index = readFileSync(join(root, 'docs/README.md'), 'utf8')
+  const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md') && name !== 'README.md')
+  expect(pages.filter((name) => !index.includes(`](${name}`))).toEqual([])
+})
