@@ -247,7 +247,7 @@ it('does without a key what the suite says: a test fails and says why, is skippe
   }
   // Once for the suite, and one budget of each worker, for nothing was spent.
   expect(new Set(passed?.map((one) => one?.workerIndex)).size).toBe(2)
-  expect(said).toContain('solveguard: 2 solved, 2 denied in 4 tests; $0.002 spent of the stand-ins: there is no key')
+  expect(said).toContain('solveguard: 2 solved, 2 denied in 4 tests; $0.002 spent of the stand-ins: there is no key; ')
   expect(said).toContain('denied: SECRET_MISSING ×2; 2 tests skipped: there is no key')
   expect(said).toContain('Pull requests from forks get no secrets')
 })
