@@ -62,7 +62,7 @@ export class Gate {
     const { open, changesAt } = this.schedule(now)
     // The same as `admitTime`, inlined: the error's stack has one frame less.
     if (!open) throw denied('OUTSIDE_SCHEDULE', this.#outside(changesAt, now), changesAt)
-    if (this.#expiry !== undefined) checkExpiry(this.#expiry)
+    if (this.#expiry !== undefined) checkExpiry(this.#expiry, now)
     return {
       origin: page.origin,
       page: page.record,
@@ -77,7 +77,7 @@ export class Gate {
   admitTime(now: number): void {
     const { open, changesAt } = this.schedule(now)
     if (!open) throw denied('OUTSIDE_SCHEDULE', this.#outside(changesAt, now), changesAt)
-    if (this.#expiry !== undefined) checkExpiry(this.#expiry)
+    if (this.#expiry !== undefined) checkExpiry(this.#expiry, now)
   }
 
   /** @throws DeniedError when the key is older than the policy allows */
@@ -146,8 +146,9 @@ export class Gate {
 }
 
 /** @throws DeniedError `TOKEN_EXPIRED` */
-function checkExpiry(expiry: TokenExpiry): void {
-  if (expiry.keyTime() >= expiry.at) throw expired(expiry.at)
+function checkExpiry(expiry: TokenExpiry, now: number): void {
+  // `now` is later where a solve of the future is explained.
+  if (Math.max(expiry.keyTime(), now) >= expiry.at) throw expired(expiry.at)
 }
 
 function unnamed(what: 'page' | 'frame', parsed: OriginOf): DeniedError {

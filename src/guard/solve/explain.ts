@@ -121,7 +121,8 @@ async function explainBudgets(
   const { amount } = price
   let result: ReserveResult
   try {
-    result = await ledger.preview({ path: account.path(grant.claims(page.origin, now), key, now), amount }, now)
+    const path = account.path(grant.claims(page.origin, now), key, now)
+    result = await ledger.preview({ path, amount, unless: grant.unless }, now)
   } catch (error) {
     return ledgerDown(error)
   }

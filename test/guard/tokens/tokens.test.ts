@@ -81,6 +81,21 @@ describe('a token', () => {
     })
   })
 
+  it('is explained as its solves are: its expiry, a revocation, a pause', async () => {
+    const clock = manualClock(NOON)
+    const { guard } = await tokenRig({ clock })
+    const { token, id } = await guard.issueToken({}, { ttl: '1h', subject: 'ci-4711' })
+    const grant = await guard.verifyToken(token)
+    const explained = async (at?: Date) => (await grant.explain(challenge, { at })).code
+    expect(await explained()).toBeUndefined()
+    expect(await explained(new Date(NOON + 3_600_000))).toBe('TOKEN_EXPIRED')
+    await guard.pause('It loops.', { subject: 'ci-4711' })
+    expect(await explained()).toBe('GUARD_PAUSED')
+    await guard.resume({ subject: 'ci-4711' })
+    await guard.revokeToken(id)
+    expect(await explained()).toBe('TOKEN_REVOKED')
+  })
+
   it('has whole links on the record and in the status, with their subjects', async () => {
     const { guard, audit } = await tokenRig()
     const { token, id } = await guard.issueToken({}, { subject: 'team-a' })
