@@ -7,6 +7,7 @@
  */
 const LOADED_WHEN_USED = [
   'guard/create',
+  'guard/explain-policy',
   'policy/narrow',
   'policy/schema',
   'adapters/playwright/index',

@@ -19,15 +19,16 @@ import { checkTokenPolicy } from './policy.js'
 export const MAX_TOKEN_LENGTH = 4096
 /** The most links of a token, the one that was issued included. */
 export const MAX_LINKS = 8
-/** What kind of JWS it is. */
-export const TOKEN_TYPE = 'sg+jwt'
 /** The longest subject, in characters. */
 const MAX_SUBJECT_LENGTH = 100
 /** Times are seconds since 1970 (RFC 7519, NumericDate), up to the year 9999. */
 const MAX_SECONDS = 253_402_300_799
 
 const FORM = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){2,}$/
-/** The one form that a header has: no other algorithm, no `crit`, nothing twice. */
+/**
+ * The one form that a header has: no other algorithm, no `crit`, nothing twice. Its type (RFC 8725, 3.11) tells a token
+ * from every other JWS of the same key.
+ */
 const HEADER = /^\{"alg":"HS256","kid":"([0-9a-f]{8})","typ":"sg\+jwt"\}$/
 const TAG_BYTES = 32
 
@@ -55,6 +56,11 @@ const rootShape = linkShape.extend({ aud: z.string().min(1).max(64), nbf: second
 export type RootClaims = z.output<typeof rootShape>
 /** The claims of a link that a holder added. */
 export type LinkClaims = z.output<typeof linkShape>
+
+/** The encoded header of a token. */
+export function headerOf(kid: string): string {
+  return Buffer.from(`{"alg":"HS256","kid":"${kid}","typ":"sg+jwt"}`).toString('base64url')
+}
 
 /** The parts of a token's text. Nothing in it is verified, and only the header is read. */
 export interface TokenParts {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { SolveguardError } from '../base/errors.js'
-import { signToken } from '../egress/token-signature.js'
+import { tokenSignature } from '../egress/token-signature.js'
 import type { NarrowingInput } from '../policy/schema.js'
-import { MAX_TOKEN_LENGTH, type RootClaims, TOKEN_TYPE } from './claims.js'
+import { encodePart, headerOf, MAX_TOKEN_LENGTH, type RootClaims } from './claims.js'
 import type { SigningKey } from './keys.js'
 
 /** What a new token states. */
@@ -30,13 +30,10 @@ export function newId(): string {
 }
 
 /**
- * Signs a new token.
+ * Signs a new token: a compact JWS (RFC 7515).
  * @throws SolveguardError `CONFIG_INVALID` for a policy that is too long for a token
  */
-export async function signNewToken(
-  { audience, subject, now, ttlMs, policy }: NewToken,
-  key: SigningKey,
-): Promise<SignedToken> {
+export function signNewToken({ audience, subject, now, ttlMs, policy }: NewToken, key: SigningKey): SignedToken {
   const exp = Math.ceil((now + ttlMs) / 1000)
   const claims: RootClaims = {
     aud: audience,
@@ -46,7 +43,8 @@ export async function signNewToken(
     exp,
     pol: policy,
   }
-  const token = await signToken(JSON.stringify(claims), { kid: key.kid, typ: TOKEN_TYPE }, key.value)
+  const input = `${headerOf(key.kid)}.${encodePart(claims)}`
+  const token = `${input}.${tokenSignature(input, key.value).toString('base64url')}`
   checkLength(token)
   return { token, id: claims.jti, expiresAt: exp * 1000 }
 }

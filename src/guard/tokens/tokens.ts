@@ -69,8 +69,8 @@ export class GuardTokens {
     const { name, clock, recorder } = this.#deps
     const { input, policy: narrowing } = tokenPolicy(policy, 'issuer', this.#zone)
     const now = clock.now()
-    const signing = signNewToken({ audience: name, subject, now, ttlMs, policy: input }, await this.#keys.current())
-    const { token, id, expiresAt } = await signing
+    const key = await this.#keys.current()
+    const { token, id, expiresAt } = signNewToken({ audience: name, subject, now, ttlMs, policy: input }, key)
     tryGrant({ id, subject, expiresAt, policy: narrowing }, expiresAt)
     const handle = hasHandle ? newHandle() : undefined
     const sealed = handle && sealToken(token, handle, name)

@@ -1,6 +1,7 @@
-// A process that issues tokens, and solves with those of others. Environment: SERVICE_URL and SERVICE_KEY (the service),
-// STATE_DIR (its file ledger and its signing key) or, for the ledger, LEDGER_URL (Redis). Each line that it reads is a
-// command: `issue <dollars a day>`, `solve <times> <token>`, `revoke <id>`, `pause <subject>`. It answers in JSON.
+// A process that issues tokens, and solves with those of others. Environment: SERVICE_URL and SERVICE_KEY (the
+// service), STATE_DIR (its file ledger and its signing key) or, for the ledger, LEDGER_URL (Redis). Each line that it
+// reads is a command: `issue <dollars a day>`, `solve <times> <token>`, `revoke <id>`, `pause <subject>`. It answers in
+// JSON.
 import { createInterface } from 'node:readline'
 import { createGuard, usd } from '../../../src/index.js'
 import { redisLedger } from '../../../src/ledger/redis.js'
