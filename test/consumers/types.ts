@@ -1,7 +1,7 @@
 // What a user who writes TypeScript calls. `npm run check` compiles it against the packed package, as an ES module and
 // as CommonJS.
 import type { BrowserContext, Page } from 'playwright-core'
-import type { Browser } from 'puppeteer-core'
+import type { Browser, Page as PuppeteerPage } from 'puppeteer-core'
 import {
   type Challenge,
   createGuard,
@@ -20,7 +20,14 @@ import solveguardPlaywright from 'solveguard/playwright-extra'
 import { test as captchaTest, expect, type SuiteGuardOptions } from 'solveguard/playwright-test'
 import CaptchaReporter from 'solveguard/playwright-test-reporter'
 import { guardContext as guardPuppeteer } from 'solveguard/puppeteer'
-import solveguardPuppeteer from 'solveguard/puppeteer-extra'
+import solveguardPuppeteer, {
+  type CaptchaInfo,
+  type CaptchaSolution,
+  type CaptchaSolved,
+  type FilteredCaptcha,
+  type GetSolutionsResult,
+  type SolveRecaptchasResult,
+} from 'solveguard/puppeteer-extra'
 import { envSecret, type SecretProvider } from 'solveguard/secrets'
 import { captchaAI } from 'solveguard/solvers'
 import { startSolverService } from 'solveguard/testing'
@@ -76,6 +83,30 @@ interface PuppeteerExtra {
 
 interface PlaywrightExtra {
   use(plugin: { _isPuppeteerExtraPlugin: boolean; name?: string }): unknown
+}
+
+/** What scripts that were written for puppeteer-extra-plugin-recaptcha do, as they stand. */
+export async function asBefore(page: PuppeteerPage): Promise<string[]> {
+  const { captchas, filtered, error } = await page.findRecaptchas()
+  if (error) throw new Error(error.message || error)
+  const lines: string[] = []
+  for (const { _vendor, id, sitekey, widgetId, display, callback, hasResponseElement, url } of captchas) {
+    lines.push(`${_vendor} ${id} ${sitekey} ${widgetId} ${display?.size} ${callback} ${hasResponseElement} ${url}`)
+  }
+  const wanted: CaptchaInfo[] = captchas.filter((one) => one._type !== 'score' && one.isInViewport)
+  const reasons: string[] = filtered.map((one: FilteredCaptcha) => one.filteredReason)
+  const bought: GetSolutionsResult = await page.getRecaptchaSolutions(wanted, { id: '2captcha', token: 'x' })
+  if (bought.error) console.warn(bought.error.message, String(bought.error))
+  const solutions: CaptchaSolution[] = bought.solutions.map((one) => ({ ...one, text: one.text }))
+  const own: CaptchaSolution = { _vendor: 'recaptcha', id: captchas[0]?.id, text: 'token', hasSolution: true }
+  const entered = await page.enterRecaptchaSolutions([...solutions, own])
+  for (const solved of entered.solved) if (!solved.isSolved) lines.push(`${solved.id}: ${solved.error}`)
+  const all: SolveRecaptchasResult = await page.solveRecaptchas()
+  const seconds = all.solutions.reduce((sum, { duration }) => sum + (duration || 0), 0)
+  const first: CaptchaSolved | undefined = all.solved[0]
+  if (all.error) console.log((all.error as Error).stack, all.error.toString())
+  for (const frame of page.mainFrame().childFrames()) await frame.solveRecaptchas()
+  return [...lines, ...reasons, `${seconds}`, `${first?.solvedAt?.toISOString()}`]
 }
 
 export async function solveInSession(guard: Guard, session: WebDriverSession): Promise<Money> {
