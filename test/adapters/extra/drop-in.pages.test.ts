@@ -31,6 +31,14 @@ const PAGES = {
   '/isolated': explicit('submit', 'callback: onSubmit, isolated: true', BUTTON),
   '/unnamed': explicit('here', "callback: (() => () => {})(), theme: 'dark', size: 'compact'", '<div id="here"></div>'),
   '/hidden-box': explicit('here', '', '<div style="display:none"><div id="here"></div></div>'),
+  // The vendor's state names elements of its own beside the one that the widget stands in.
+  '/other-first': `${explicit('here', '', '<p id="other" style="display:none"></p><div id="here"></div>')}<script>
+const rendered = setInterval(() => {
+  const clients = (window.___grecaptcha_cfg || {}).clients || {}
+  if (!clients[0]) return
+  clearInterval(rendered)
+  clients[0] = { A: document.getElementById('other'), ...clients[0] }
+})</script>`,
   '/low-box': explicit('here', '', '<div style="height:5000px"></div><div id="here"></div>'),
 }
 
@@ -177,6 +185,17 @@ describe('findRecaptchas says of', () => {
     expect(await page.findRecaptchas()).toMatchObject(left)
     expect(await page.solveRecaptchas()).toMatchObject({ ...left, solutions: [], solved: [], error: null })
     expect(grant.challenges).toEqual([])
+  })
+
+  test('a checkbox whose state names another element first: where it stands', async () => {
+    const page = await open('/other-first')
+    await eventually(
+      async () => `${await page.evaluate('(window.___grecaptcha_cfg?.clients?.[0]?.A ?? "").id')}` === 'other',
+    )
+    const found = [{ isInViewport: true, widgetId: 0, hasResponseElement: true }]
+    expect(await page.findRecaptchas()).toMatchObject({ captchas: found, filtered: [] })
+    expect(await page.solveRecaptchas()).toMatchObject({ solved: [{ isSolved: true, responseElement: true }] })
+    expect(await page.evaluate('document.querySelectorAll("textarea").length')).toBe(1)
   })
 
   test('a checkbox below the fold: that it is not in the viewport, and solves it unless that matters', async () => {
