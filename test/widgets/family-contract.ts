@@ -331,6 +331,29 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
         await other?.click('#login > button')
         expect(await other?.textContent('h1.good')).toBe(WELCOME)
       })
+
+      test('a frame draws into the page around it', async () => {
+        await at.guard({}, options)
+        await at.open(path)
+        await at.page.evaluate(`{ const frame = document.createElement('iframe')
+          frame.name = 'inner'; frame.src = location.href; document.body.append(frame) }`)
+        await eventually(() => at.page.frame('inner')?.url() === at.page.url())
+        const inner = at.page.frame('inner')
+        await inner?.waitForFunction(api)
+        await inner?.evaluate('draw(parent.document)')
+        await at.due()
+        expect(await at.find()).toHaveLength(1)
+        const { solved, failed } = await at.captcha.solve(at.page)
+        expect(failed).toEqual([])
+        expect(solved).toMatchObject([{ told: true }])
+        expect(at.grant.challenges).toHaveLength(1)
+        const answer = solved[0]?.solution.token
+        expect(await inner?.evaluate('calls')).toEqual([answer])
+        expect(await inner?.evaluate(token)).toBe(answer)
+        expect(await at.page.inputValue(field)).toBe(answer)
+        await notSolvedAgain()
+        await accepted('#login > button')
+      })
     })
   }
 

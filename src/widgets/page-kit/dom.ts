@@ -8,6 +8,8 @@ import type { Observer } from './watcher.js'
 const MAX_ELEMENTS = 200_000
 /** Pages of web components have hundreds. */
 const MAX_ROOTS = 1_000
+/** How many frames of the document's origin are looked at for code that renders into the document. */
+const MAX_WINDOWS = 20
 /** The `nodeType` of an element. */
 const ELEMENT = 1
 
@@ -51,6 +53,7 @@ export function createDom(p: Primordials, observer: Observer) {
   const body = getter<Document, HTMLElement | null>(Document.prototype, 'body')
   const readyState = getter<Document, string>(Document.prototype, 'readyState')
   const source = getter<Element, string>(HTMLScriptElement.prototype, 'src')
+  const documentIn = getter<HTMLIFrameElement, Document | null>(HTMLIFrameElement.prototype, 'contentDocument')
   const cookie = p.describe(Document.prototype, 'cookie')
   const textarea = p.describe(HTMLTextAreaElement.prototype, 'value')
   const input = p.describe(HTMLInputElement.prototype, 'value')
@@ -96,8 +99,24 @@ export function createDom(p: Primordials, observer: Observer) {
     taken ??= takenByOthers(
       observer,
       (target): target is Element => isElement(target) && connected(target) && owner(target) === document,
+      windowsInside(),
     )
     return taken
+  }
+
+  /** The windows of the frames in this document, and in those: without one of another origin. */
+  const windowsInside = (): List<Window> => {
+    const windows = list<Window>()
+    for (let at = -1; at < windows.size; at++) {
+      const frames = inDocument(at < 0 ? document : (windows[at] as Window).document, 'iframe')
+      for (let index = 0; index < frames.length && index < MAX_WINDOWS && windows.size < MAX_WINDOWS; index++) {
+        // Of another origin it is null, and nothing throws.
+        const inner = documentIn(frames[index] as HTMLIFrameElement)
+        const view = inner && viewOf(inner)
+        if (view) push(windows, view)
+      }
+    }
+    return windows
   }
 
   const outside = (elements: List<Element>, found: ArrayLike<Element>): ArrayLike<Element> => {

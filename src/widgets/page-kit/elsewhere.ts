@@ -37,29 +37,44 @@ export function eachTarget({ logs }: Observer, use: (target: unknown, id?: unkno
 }
 
 /**
- * The elements of this document into which the code of a window around it, or of the one that opened it, has rendered:
- * portals of React, for example. Those windows' observers have the calls, and report the widgets.
+ * The elements of this document into which the code of a window around it or in it, or of the one that opened it, has
+ * rendered: portals of React, for example. Those windows' observers have the calls, and report the widgets.
  *
  * @param isHere whether something is an element of this document
+ * @param inside the windows in this one, of its origin
  */
-export function takenByOthers(observer: Observer, isHere: (target: unknown) => target is Element): Taken {
+export function takenByOthers(
+  observer: Observer,
+  isHere: (target: unknown) => target is Element,
+  inside: List<Window>,
+): Taken {
   const taken: Taken = { elements: list(), ids: list() }
+  const lookInto = (other: Window): void => {
+    // Throws where the window is of another origin.
+    const there = observer.p.describe(other, KEY)?.value as Observer | undefined
+    if (!there || there.origin !== observer.origin) return
+    eachTarget(there, (target, id) => {
+      if (!isHere(target)) return
+      if (!includes(taken.elements, target)) push(taken.elements, target)
+      if (typeof id === 'string') push(taken.ids, id)
+    })
+  }
   let at: Window = window
   for (let count = 0; count < MAX_WINDOWS; count++) {
     try {
       const next: unknown = at.parent === at ? at.opener : at.parent
       if (typeof next !== 'object' || next === null || next === window) break
       at = next as Window
-      // Throws where the window is of another origin.
-      const there = observer.p.describe(at, KEY)?.value as Observer | undefined
-      if (!there || there.origin !== observer.origin) continue
-      eachTarget(there, (target, id) => {
-        if (!isHere(target)) return
-        if (!includes(taken.elements, target)) push(taken.elements, target)
-        if (typeof id === 'string') push(taken.ids, id)
-      })
+      lookInto(at)
     } catch {
       // The next one may be of this origin again.
+    }
+  }
+  for (let index = 0; index < inside.size; index++) {
+    try {
+      lookInto(inside[index] as Window)
+    } catch {
+      // Its page may have changed its origin.
     }
   }
   return taken
