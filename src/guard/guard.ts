@@ -1,5 +1,5 @@
 import type { MaybePromise } from '../base/async.js'
-import { SolveguardError } from '../base/errors.js'
+import { DeniedError, SolveguardError } from '../base/errors.js'
 import { freezeClass } from '../base/frozen.js'
 import type { NarrowingInput, Policy } from '../policy/schema.js'
 import { expiryOf, invalid } from '../tokens/claims.js'
@@ -52,7 +52,10 @@ export interface GuardServices {
   readonly recovery: Pick<Recovery, 'recover' | 'following' | 'close'>
   readonly timings: Pick<SharedTimings, 'publish'>
   readonly advisor: Pick<Advisor, 'recommend'>
-  readonly tokens: Pick<GuardTokens, 'issue' | 'resolve' | 'verify' | 'revoke' | 'pause' | 'resume' | 'close'>
+  readonly tokens: Pick<
+    GuardTokens,
+    'issue' | 'resolve' | 'verify' | 'denied' | 'revoke' | 'pause' | 'resume' | 'close'
+  >
 }
 
 /** The root grant, with what only a guard can do. */
@@ -100,8 +103,17 @@ export class RootGrant extends PolicyGrant implements Guard {
     return this.#services.tokens.issue(policy, options, (link, expiresAt) => this.narrowByLink(link, expiresAt))
   }
 
-  async verifyToken(text: string): Promise<Grant> {
+  async verifyToken(token: string): Promise<Grant> {
     if (this.#deps.closed) throw closed()
+    try {
+      return await this.#verify(token)
+    } catch (error) {
+      if (error instanceof DeniedError) this.#services.tokens.denied(error)
+      throw error
+    }
+  }
+
+  async #verify(text: string): Promise<PolicyGrant> {
     const { tokens } = this.#services
     const token = await tokens.resolve(text)
     const known = this.#tokenGrants.get(token)

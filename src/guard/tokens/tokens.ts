@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { DeniedError, SolveguardError } from '../../base/errors.js'
+import type { DenialLog } from '../../audit/denials.js'
+import { type Code, DeniedError, SolveguardError } from '../../base/errors.js'
 import type { NewFact, PauseReason } from '../../ledger/ledger.js'
 import { durationMs } from '../../policy/duration.js'
 import { check, type NarrowingInput } from '../../policy/schema.js'
@@ -39,6 +40,9 @@ const optionsShape = z.strictObject({
 /** What tokens need from the guard. */
 export interface GuardTokensDeps extends Pick<GuardContext, 'name' | 'clock' | 'ledger'>, KeyClock {
   readonly recorder: Pick<Recorder, 'writeOrDeny' | 'write'>
+  readonly denials: Pick<DenialLog, 'add'>
+  /** How many calls were denied, by code. */
+  readonly denialCounts: Map<Code, number>
 }
 
 /** The tokens of a guard: what is signed, and what the ledger keeps of them. */
@@ -122,6 +126,13 @@ export class GuardTokens {
     await this.#keys.find(known.kid)
     checkTimes(known, times())
     return known
+  }
+
+  /** Counts a denial of `verifyToken`, and records it: the first of its kind at once, others like it together. */
+  denied({ code, layer, message, retryAt }: DeniedError): void {
+    const { name, clock, denials, denialCounts } = this.#deps
+    denialCounts.set(code, (denialCounts.get(code) ?? 0) + 1)
+    denials.add({ action: 'denied', at: clock.now(), guard: name, code, layer, message, retryAt: retryAt?.getTime() })
   }
 
   /** Takes effect before it is recorded: a record that cannot be written must not keep a stolen token alive. */

@@ -267,6 +267,19 @@ describe('a token is denied', () => {
     },
   )
 
+  it('on the record, and counted: many of a kind in one record, with nothing of what was tried', async () => {
+    const { guard, audit } = await tokenRig()
+    const { token } = await guard.issueToken({})
+    const tried = [`${token.slice(0, -2)}AA`, ...Array.from({ length: 50 }, (_, i) => String(i).padStart(32, 'a'))]
+    for (const text of tried) await errorOf(guard.verifyToken(text))
+    expect((await guard.status()).process.denied).toMatchObject({ HANDLE_UNKNOWN: 50 })
+    await guard.close()
+    const denied = audit.events.filter(({ action }) => action === 'denied')
+    expect(denied.length).toBeLessThanOrEqual(4)
+    expect(new Set(denied.map(({ layer }) => layer))).toEqual(new Set(['secret']))
+    for (const text of tried) expect(JSON.stringify(audit.events)).not.toContain(text)
+  })
+
   it('once its guard is closed', async () => {
     const { guard } = await tokenRig()
     const { token } = await guard.issueToken({})
