@@ -41,7 +41,7 @@ beforeAll(async () => {
   service = await startSolverService({
     keys: { [KEY]: 10 },
     price: 0.001,
-    solveMs: ({ pageUrl }) => (pageUrl.includes('&slow') ? 2_500 : 0),
+    solveMs: ({ pageUrl }) => (pageUrl.includes('&slow') ? 4_000 : 0),
     onAnswer: ({ family, sitekey, pageUrl }, token) => {
       if (family !== 'recaptcha' || pageUrl.includes('?day')) return
       tokens.push(token)
@@ -56,6 +56,7 @@ beforeAll(async () => {
     'playwright',
     'playwright-core',
     'ioredis',
+    'libsql',
     ...Object.keys(manifest.dependencies),
   ])
   output = await run({ SOLVEGUARD_KEY: KEY }, 'budget.spec.ts', 'day.spec.ts')
