@@ -193,8 +193,12 @@ describe('findRecaptchas says of', () => {
       async () => `${await page.evaluate('(window.___grecaptcha_cfg?.clients?.[0]?.A ?? "").id')}` === 'other',
     )
     const found = [{ isInViewport: true, widgetId: 0, hasResponseElement: true }]
-    expect(await page.findRecaptchas()).toMatchObject({ captchas: found, filtered: [] })
-    expect(await page.solveRecaptchas()).toMatchObject({ solved: [{ isSolved: true, responseElement: true }] })
+    const { captchas, filtered } = await page.findRecaptchas()
+    expect([captchas, filtered]).toMatchObject([found, []])
+    // It is still the same one when the other element is gone.
+    await page.evaluate('document.getElementById("other").remove()')
+    const { solutions } = await page.getRecaptchaSolutions(captchas)
+    expect(await page.enterRecaptchaSolutions(solutions)).toMatchObject({ solved: [{ isSolved: true }], error: null })
     expect(await page.evaluate('document.querySelectorAll("textarea").length')).toBe(1)
   })
 
