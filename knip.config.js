@@ -12,7 +12,7 @@ export default {
     // Bundled into strings by scripts/page-script.mjs.
     'src/widgets/page/{main,init-script,hold-script,add-family}.ts',
     'scripts/**/*.mjs',
-    'bench/{main,ledger-worker}.ts',
+    'bench/{main,ledger-worker,broker-server}.ts',
     // Processes that tests start, and kill.
     'test/**/children/*.ts',
     'test/consumers/**',

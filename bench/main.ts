@@ -15,6 +15,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   polls: async () => (await import('./polls.js')).pollsBench(),
   audit: async () => (await import('./audit.js')).auditBench(),
   'first-find': async () => (await import('./first-find.js')).firstFindBench(),
+  broker: async () => (await import('./broker.js')).brokerBench(),
   find: async () => (await import('./find.js')).findBench(),
   inject: async () => (await import('./inject.js')).injectBench(),
   corpus: async () => (await import('./corpus.js')).corpusBench(),

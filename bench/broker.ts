@@ -1,0 +1,186 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { Pool } from 'undici'
+import { brokerHandler } from '../src/broker/server.js'
+import { hostOf } from '../src/guard/hosting.js'
+import { memoryLedger } from '../src/ledger/memory.js'
+import { benchGuard, challenge, instantService, noSink } from './guard.js'
+import { median } from './median.js'
+import type { BenchRow } from './row.js'
+
+/** Bundled by the first start, beside this file's own bundle. */
+const SERVER = fileURLToPath(new URL('broker-server.mjs', import.meta.url))
+const FIELDS = { method: 'userrecaptcha', googlekey: challenge.sitekey, pageurl: challenge.pageUrl }
+const CONNECTIONS = 20
+/** How many polls a round of the throughput has. */
+const POLLS = 3_000
+
+interface Server {
+  readonly url: string
+  readonly token: string
+  readonly readyMs: number
+  close(): Promise<unknown>
+}
+
+/** The figures of a broker, each beside a bare fastify that gives the same reply without doing anything. */
+export async function brokerBench(): Promise<BenchRow[]> {
+  const bare = await start('scripts/run.mjs', 'bench/broker-server.ts', 'bare')
+  const broker = await start(SERVER, 'broker')
+  try {
+    return [
+      { name: 'ready after', value: broker.readyMs, unit: 'ms', target: '≤ 1,000 ms', ok: broker.readyMs <= 1_000 },
+      await submits(broker, bare),
+      ...(await polls(broker, bare)),
+      await memory(),
+    ]
+  } finally {
+    await broker.close()
+    await bare.close()
+  }
+}
+
+async function start(...args: string[]): Promise<Server> {
+  const startedAt = performance.now()
+  const child: ChildProcess = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  if (!child.stdout) throw new Error('no output')
+  const [line] = await once(createInterface({ input: child.stdout }), 'line')
+  const { url, token } = JSON.parse(String(line))
+  const response = await fetch(`${url}/readyz`)
+  await response.text()
+  return {
+    url,
+    token,
+    readyMs: performance.now() - startedAt,
+    close: () => {
+      child.stdin?.end()
+      return once(child, 'exit')
+    },
+  }
+}
+
+/** One caller: a submit to the broker, without what the guard's own reserve and audit take, and a bare reply. */
+async function submits({ url, token }: Server, bare: Server): Promise<BenchRow> {
+  const guard = await benchGuard(memoryLedger(), noSink, instantService(new Promise(() => {})))
+  const host = hostOf(guard)
+  const authorized = () =>
+    new Promise<void>((resolve) => {
+      const observer = { begin: () => resolve(), onSubmitted: async () => {}, end: () => {} }
+      host.solve(guard, challenge, { waitMs: 0, observer }).catch(() => {})
+    })
+  const [ofBroker, ofBare] = [new Pool(url), new Pool(bare.url)]
+  const body = new URLSearchParams({ key: token, ...FIELDS }).toString()
+  const [viaBroker = [], viaBare = [], alone = []] = await byTurns(
+    [() => post(ofBroker, '/in.php', body), () => post(ofBare, '/in.php', body), authorized],
+    600,
+  )
+  await Promise.all([ofBroker.close(), ofBare.close(), guard.close()])
+  const value = median(viaBroker) - median(alone)
+  return {
+    name: 'submit, one caller: p50 beyond reserve and audit',
+    value,
+    unit: 'ms',
+    against: 'bare fastify',
+    baseline: median(viaBare),
+    ratio: value / median(viaBare),
+    target: '≤ 1 ms',
+    ok: value <= 1,
+  }
+}
+
+async function polls({ url, token }: Server, bare: Server): Promise<BenchRow[]> {
+  const pools = [new Pool(url, { connections: CONNECTIONS }), new Pool(bare.url, { connections: CONNECTIONS })] as const
+  const submitted = await post(pools[0], '/in.php', new URLSearchParams({ key: token, ...FIELDS }).toString())
+  const body = new URLSearchParams({ key: token, action: 'get', id: submitted.slice(3) }).toString()
+  const [one = [], oneBare = []] = await byTurns(
+    pools.map((pool) => () => post(pool, '/res.php', body)),
+    800,
+  )
+  const rates: [number[], number[]] = [[], []]
+  for (let round = 0; round < 3; round++) {
+    for (const [index, pool] of pools.entries()) rates[index]?.push(await rateOf(pool, body))
+  }
+  await Promise.all(pools.map((pool) => pool.close()))
+  const [rate, rateBare] = [median(rates[0]), median(rates[1])]
+  const [p50, p50Bare] = [median(one), median(oneBare)]
+  return [
+    {
+      name: 'poll, one caller: p50',
+      value: p50,
+      unit: 'ms',
+      against: 'bare fastify',
+      baseline: p50Bare,
+      ratio: p50 / p50Bare,
+      target: '≤ 0.3 ms',
+      ok: p50 <= 0.3,
+    },
+    {
+      name: `polls a second, ${CONNECTIONS} connections, the load on the same machine`,
+      value: rate,
+      unit: '/s',
+      against: 'bare fastify',
+      baseline: rateBare,
+      ratio: rate / rateBare,
+      target: '≥ 8,000 /s',
+      ok: rate >= 8_000,
+    },
+  ]
+}
+
+async function rateOf(pool: Pool, body: string): Promise<number> {
+  const startedAt = performance.now()
+  let left = POLLS
+  const work = async (): Promise<void> => {
+    while (left-- > 0) await post(pool, '/res.php', body)
+  }
+  await Promise.all(Array.from({ length: CONNECTIONS }, work))
+  return (POLLS / (performance.now() - startedAt)) * 1_000
+}
+
+async function post(pool: Pool, path: string, body: string): Promise<string> {
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  const response = await pool.request({ method: 'POST', path, headers, body })
+  return response.body.text()
+}
+
+/** Milliseconds of each call, taken in turn, after a warm-up. */
+async function byTurns(works: readonly (() => Promise<unknown>)[], times: number): Promise<number[][]> {
+  const taken = works.map((): number[] => [])
+  for (let i = -times / 5; i < times; i++) {
+    for (const [index, work] of works.entries()) {
+      const startedAt = performance.now()
+      await work()
+      if (i >= 0) taken[index]?.push(performance.now() - startedAt)
+    }
+  }
+  return taken
+}
+
+/** What 10,000 tasks under way take of the heap, with those of the guard. */
+async function memory(): Promise<BenchRow> {
+  const count = 10_000
+  const guard = await benchGuard(memoryLedger(), noSink, instantService(new Promise(() => {})))
+  const { handler, tasks } = brokerHandler(guard, { acceptWaitMs: 0 })
+  const { token } = await guard.issueToken({}, { ttl: '1d' })
+  const body = Buffer.from(new URLSearchParams({ key: token, ...FIELDS }).toString())
+  const submit = async () => handler({ method: 'POST', url: '/in.php', headers: {}, body })
+  for (let i = 0; i < 200; i++) await submit()
+  const before = heap()
+  for (let i = 0; i < count / 100; i++) await Promise.all(Array.from({ length: 100 }, submit))
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  const value = (heap() - before) / count / 1024
+  if (tasks.working < count) throw new Error(`only ${tasks.working} tasks are under way`)
+  await tasks.close()
+  await guard.close()
+  const name = `memory for each of ${count} tasks under way, the guard's included`
+  return { name, value, unit: 'KiB', target: '≤ 10 KiB', ok: value <= 10 }
+}
+
+function heap(): number {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  return process.memoryUsage().heapUsed
+}
