@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { formatTime } from '../policy/format-time.js'
 import { formatUsd, type Money } from '../policy/money.js'
-import type { DayStatus, KeyStatus, SolverStatus, Status } from './types.js'
+import type { DayStatus, HolderPause, KeyStatus, SolverStatus, Status, TokenLinkStatus } from './types.js'
 
 /**
  * A status in sentences: what is left today, what is in use, what is wrong, and where everything is. `console.log`
@@ -17,7 +17,9 @@ export function formatStatus(status: Status): string {
   const several = solvers.length > 1
   return [
     paused && `PAUSED since ${formatTime(paused.at)}: ${paused.message}`,
+    ...status.pauses.map(holderPauseOf),
     `${name}: ${formatDay(day)}, ${use}.`,
+    ...status.links.map(linkOf),
     scheduleOf(status),
     ...solvers.map((solver) => solverOf(solver, several)),
     `Calls leave ${status.egress === 'direct' ? 'directly' : `by ${status.egress}`}${
@@ -36,6 +38,17 @@ export function formatStatus(status: Status): string {
   ]
     .filter((line) => line !== undefined && line !== '')
     .join('\n')
+}
+
+function holderPauseOf({ subject, token, reason }: HolderPause): string {
+  const who = subject === undefined ? `token ${token}` : `subject '${subject}'`
+  return `PAUSED, the ${who}, since ${formatTime(reason.at)}: ${reason.message}`
+}
+
+function linkOf({ id, subject, expiresAt, spent, reserved, paused, revoked }: TokenLinkStatus): string {
+  const whose = subject === undefined ? '' : ` (${subject})`
+  const state = revoked ? 'revoked' : `valid until ${formatTime(expiresAt.getTime())}${paused ? ', paused' : ''}`
+  return `Link ${id}${whose}: ${formatUsd(spent)} spent, ${formatUsd(reserved)} reserved, ${state}.`
 }
 
 /** What is left of a daily amount, as `status` and messages say it: `$4.99 of $5.00 left in 24 hours ($0.01 spent)`. */

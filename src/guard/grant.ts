@@ -23,7 +23,15 @@ import type { Recorder } from './observability/recorder.js'
 import type { KeyClock } from './ports.js'
 import { RedactedSolution } from './solve/solution.js'
 import { Budget, type BudgetPath, dayStatus, originTermsOf, type Terms, termsOf } from './spending/budgets.js'
-import { linkBudgetId, readStops, revocationOf, stopsOf, subjectPauseOf, tokenPauseOf } from './spending/stops.js'
+import {
+  linkBudgetId,
+  listPauses,
+  readStops,
+  revocationOf,
+  stopsOf,
+  subjectPauseOf,
+  tokenPauseOf,
+} from './spending/stops.js'
 import { clocksStatus, type ProcessStatusDeps, processStatus, type Solving, solverStatus } from './status.js'
 import { type SolveStreamDeps, solveStream } from './streams/solve-stream.js'
 import { withVariants } from './streams/with-variants.js'
@@ -267,6 +275,7 @@ export class PolicyGrant implements Grant, GrantContext {
         balanceMonitor.listFacts(),
         this.budgetStatus(),
         this.#linkStatus(now),
+        promised(() => (id === name ? listPauses(ledger, name, now) : [])),
         promised(() => (id === name ? undefined : ledger.usage(name, now))),
         promised(() => keyRegistry.listFacts()),
         ...accounts.map(async ({ claim }) => claim && ledger.usage(claim.id, now, claim.at(now).limits.perCalendarDay)),
@@ -276,7 +285,7 @@ export class PolicyGrant implements Grant, GrantContext {
           return threads && ledger.usage(threads.id, now)
         }),
       ])
-      const [alerts, readings, { usage, ...budget }, links, root, facts, ...own] = await withLedgerTimeout(
+      const [alerts, readings, { usage, ...budget }, links, pauses, root, facts, ...own] = await withLedgerTimeout(
         clock,
         replies,
       )
@@ -299,6 +308,7 @@ export class PolicyGrant implements Grant, GrantContext {
         name: id,
         subjects: this.subjects,
         links,
+        pauses,
         ...budget,
         paused: frozenCopy(usage.paused ?? root?.paused),
         key: first.key,

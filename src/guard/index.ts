@@ -19,6 +19,7 @@ export type {
   Grant,
   Guard,
   GuardEvents,
+  HolderPause,
   IssuedToken,
   KeyStatus,
   KnownKey,

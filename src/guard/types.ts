@@ -587,6 +587,16 @@ export interface ProcessStatus {
   readonly denied: Readonly<Partial<Record<Code, number>>>
 }
 
+/** A subject or a token that is paused by `guard.pause(reason, target)`. */
+export interface HolderPause {
+  /** The subject; absent where a token is paused. */
+  readonly subject?: string | undefined
+  /** The id of the token's link; absent where a subject is paused. */
+  readonly token?: string | undefined
+  /** Why, and since when. */
+  readonly reason: PauseReason
+}
+
 /** One link of a token: what was spent with it, and what stops it. */
 export interface TokenLinkStatus {
   /** The link's id. */
@@ -616,6 +626,8 @@ export interface Status {
   readonly subjects: readonly string[]
   /** The links of the token that the grant stands for, the one that was issued first; empty without a token. */
   readonly links: readonly TokenLinkStatus[]
+  /** Of a guard: the subjects and tokens that are paused, besides `paused`; empty for any other grant. */
+  readonly pauses: readonly HolderPause[]
   /** The day's budget; amounts in micro-dollars. */
   readonly day: DayStatus
   /** The rate: solves in the last 60 seconds. */

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import type { Code, DeniedError } from '../../base/errors.js'
+import { type Code, type DeniedError, printable } from '../../base/errors.js'
 import { frozenCopy } from '../../base/frozen.js'
 import type { FactName, Ledger, PauseReason, ReserveResult } from '../../ledger/ledger.js'
 import { denied } from '../errors.js'
+import type { HolderPause } from '../types.js'
 
 /*
  * What forbids every solve of one token or one subject: facts of the ledger, which each reserve checks in the same
@@ -66,9 +67,35 @@ export function subjectPauseOf(guard: string, subject: string): FactName {
   return { scope: `${PAUSED}/${guard}`, name: `subject ${digest.slice(0, 32)}` }
 }
 
-/** A reason as the value of such a fact. */
-export function stopValue(reason: PauseReason): string {
-  return JSON.stringify([reason.code, reason.message.slice(0, 500), reason.at])
+/** A reason as the value of such a fact. @param subject the subject that it stops, for the status */
+export function stopValue(reason: PauseReason, subject?: string): string {
+  const shown = subject === undefined ? [] : [printable(String(subject), 200)]
+  return JSON.stringify([reason.code, reason.message.slice(0, 500), reason.at, ...shown])
+}
+
+/** The subjects and tokens that are paused under a guard's name, the latest last. */
+export async function listPauses(
+  ledger: Pick<Ledger, 'listFacts'>,
+  guard: string,
+  now: number,
+): Promise<readonly HolderPause[]> {
+  const facts = await ledger.listFacts(`${PAUSED}/${guard}`, now)
+  const pauses = facts.map(({ name, value }): HolderPause => {
+    const reason = readStop(value)
+    return name.startsWith('token ')
+      ? { token: name.slice('token '.length), reason }
+      : { subject: subjectIn(value), reason }
+  })
+  return frozenCopy(pauses.sort((a, b) => a.reason.at - b.reason.at))
+}
+
+function subjectIn(value: string): string {
+  try {
+    const [, , , subject] = JSON.parse(value) as unknown[]
+    return typeof subject === 'string' ? subject : ''
+  } catch {
+    return ''
+  }
 }
 
 /** The reason in such a fact. Other processes wrote it, so it may have any form. */

@@ -149,7 +149,7 @@ export class GuardTokens {
   async pause(message: string, { fact, subject, what }: StopTarget): Promise<void> {
     const { name, clock, recorder } = this.#deps
     const reason: PauseReason = { code: 'MANUAL', message, at: clock.now() }
-    const value = stopValue(reason)
+    const value = stopValue(reason, subject)
     // The first reason is kept, as with a guard's own pause.
     const kept = await this.#setFact({ ...fact, value, ttlMs: PAUSED_MS, ifAbsent: true })
     if (kept !== value) return

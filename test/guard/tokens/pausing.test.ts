@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { formatStatus } from '../../../src/guard/format-status.js'
 import { memoryLedger } from '../../../src/ledger/memory.js'
 import { usd } from '../../../src/policy/money.js'
 import { manualClock } from '../../../src/testing/clock.js'
@@ -63,6 +64,13 @@ describe('guard.pause', () => {
       { subject: 'ci-4711', paused: { message: 'It loops.' } },
       { subject: 'sign-in', paused: undefined },
     ])
+    expect((await here.guard.status()).pauses).toEqual([
+      { subject: 'ci-4711', reason: { code: 'MANUAL', message: 'It loops.', at: expect.any(Number) } },
+    ])
+    expect((await here.guard.narrow({}).status()).pauses).toEqual([])
+    expect(formatStatus(await here.guard.status())).toMatch(/^PAUSED, the subject 'ci-4711', since .*: It loops\.$/m)
+    const shown = formatStatus((await grants[1]?.status()) ?? (await here.guard.status()))
+    expect(shown).toMatch(/^Link [\w-]{16} \(ci-4711\): \$0\.00 spent, \$0\.00 reserved, valid until .*, paused\.$/m)
     // The guard's own resume lifts no pause of a subject.
     await here.guard.resume()
     expect(await outcome(there.guard.narrow({}, { subject: 'ci-4711' }).solve(challenge))).toBe('GUARD_PAUSED')
@@ -81,6 +89,7 @@ describe('guard.pause', () => {
     expect(await outcomes()).toEqual(['solved', 'GUARD_PAUSED'])
     await here.guard.pause(undefined, { token: id })
     expect(await outcomes()).toEqual(['GUARD_PAUSED', 'GUARD_PAUSED'])
+    expect((await here.guard.status()).pauses.map(({ token }) => token)).toContain(id)
     await here.guard.resume({ token: id })
     expect(await outcomes()).toEqual(['solved', 'GUARD_PAUSED'])
   })
