@@ -17,7 +17,7 @@ const SERVER = fileURLToPath(new URL('broker-server.mjs', import.meta.url))
 const FIELDS = { method: 'userrecaptcha', googlekey: challenge.sitekey, pageurl: challenge.pageUrl }
 const CONNECTIONS = 20
 /** How many polls a round of the throughput has. */
-const POLLS = 3_000
+const POLLS = 2_000
 
 interface Server {
   readonly url: string
@@ -75,7 +75,7 @@ async function submits({ url, token }: Server, bare: Server): Promise<BenchRow> 
   const body = new URLSearchParams({ key: token, ...FIELDS }).toString()
   const [viaBroker = [], viaBare = [], alone = []] = await byTurns(
     [() => post(ofBroker, '/in.php', body), () => post(ofBare, '/in.php', body), authorized],
-    600,
+    300,
   )
   await Promise.all([ofBroker.close(), ofBare.close(), guard.close()])
   const value = median(viaBroker) - median(alone)
@@ -97,7 +97,7 @@ async function polls({ url, token }: Server, bare: Server): Promise<BenchRow[]> 
   const body = new URLSearchParams({ key: token, action: 'get', id: submitted.slice(3) }).toString()
   const [one = [], oneBare = []] = await byTurns(
     pools.map((pool) => () => post(pool, '/res.php', body)),
-    800,
+    500,
   )
   const rates: [number[], number[]] = [[], []]
   for (let round = 0; round < 3; round++) {
