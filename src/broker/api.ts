@@ -5,9 +5,14 @@ import type { Clock } from '../base/clock.js'
 import { messageOf, SolveguardError } from '../base/errors.js'
 import type { TaskHost } from '../guard/hosting.js'
 import type { Solution } from '../guard/types.js'
+import type { Duration } from '../policy/duration.js'
+import type { NarrowingInput } from '../policy/schema.js'
+import { describeToken } from '../tokens/describe.js'
+import { narrowToken } from '../tokens/narrow.js'
 import {
   BROKER_PATHS,
   ERROR_STATUSES,
+  narrowRequestShape,
   reportRequestShape,
   solveRequestShape,
   type WireError,
@@ -49,6 +54,7 @@ export class OwnInterface {
       [`POST ${BROKER_PATHS.solve}`, (request, caller) => this.#solve(request, caller)],
       [`POST ${BROKER_PATHS.report}`, (request, caller) => this.#report(request, caller)],
       [`GET ${BROKER_PATHS.status}`, (_, caller) => this.#status(caller)],
+      [`POST ${BROKER_PATHS.narrow}`, (request) => narrowed(request)],
     ])
   }
 
@@ -125,6 +131,16 @@ export class OwnInterface {
   }
 }
 
+/** Narrows the token of the request, which its holder can do offline too: for clients that have no code for it. */
+async function narrowed(request: BrokerRequest): Promise<BrokerResponse> {
+  const { policy, subject, ttl } = parseBody(request, narrowRequestShape)
+  const token = await narrowToken(credentialIn(request) ?? '', policy as NarrowingInput, {
+    ...(subject !== undefined && { subject }),
+    ...(ttl !== undefined && { ttl: ttl as Duration }),
+  })
+  return jsonReply(200, { token, id: describeToken(token).links.at(-1)?.id })
+}
+
 async function* solveEvents({ id, ended, fetched }: AcceptedTask, clock: Clock): AsyncGenerator<string> {
   yield event('accepted', { id })
   const outcome = ended.then(
@@ -165,6 +181,7 @@ function wireError(thrown: unknown): WireError {
   }
 }
 
+/** The HTTP status of each kind of error. */
 const STATUSES: Readonly<Record<DenialKind, number>> = {
   origin: ERROR_STATUSES.denied,
   budget: ERROR_STATUSES.later,
@@ -178,13 +195,17 @@ const STATUSES: Readonly<Record<DenialKind, number>> = {
   internal: ERROR_STATUSES.unavailable,
 }
 
-function errorReply(thrown: unknown): BrokerResponse {
+/** An error as JSON, with the status of its kind. */
+export function errorReply(thrown: unknown): BrokerResponse {
   const error = thrown instanceof SolveguardError ? thrown : new SolveguardError('SOLVER_ERROR', messageOf(thrown))
   return jsonReply(STATUSES[kindOf(error)], wireError(error))
 }
 
-/** @throws SolveguardError `CHALLENGE_INVALID` */
-function parseBody<T extends z.ZodType>({ body }: BrokerRequest, shape: T): z.output<T> {
+/**
+ * The body of a request, as a shape has it.
+ * @throws SolveguardError `CHALLENGE_INVALID`
+ */
+export function parseBody<T extends z.ZodType>({ body }: BrokerRequest, shape: T): z.output<T> {
   let value: unknown
   try {
     value = JSON.parse(body.toString('utf8'))

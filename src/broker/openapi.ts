@@ -2,6 +2,7 @@ import { z } from 'zod'
 import {
   BROKER_PATHS,
   errorShape,
+  narrowRequestShape,
   reportRequestShape,
   solutionShape,
   solveEventShapes,
@@ -56,6 +57,13 @@ export function openApi(version: string): object {
           summary: 'Reports whether the site accepted an answer.',
           requestBody: body(reportRequestShape),
           responses: { 200: { description: 'Reported' }, ...errors },
+        },
+      },
+      [BROKER_PATHS.narrow]: {
+        post: {
+          summary: 'Makes a token that allows at most what this one and the policy both allow.',
+          requestBody: body(narrowRequestShape),
+          responses: { 200: { description: 'The token, and the id of its last link' }, ...errors },
         },
       },
       [BROKER_PATHS.status]: {

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { SolveguardError } from '../base/errors.js'
 import { VERSION } from '../base/version.js'
@@ -8,6 +9,7 @@ import type { Guard } from '../guard/types.js'
 import { type Duration, durationMs } from '../policy/duration.js'
 import { check } from '../policy/schema.js'
 import { duration } from '../policy/shapes.js'
+import { adminHandler, checkAdminToken } from './admin.js'
 import { OwnInterface } from './api.js'
 import { type Authenticate, tokenAuthentication } from './auth.js'
 import { createHandler } from './handler.js'
@@ -57,6 +59,29 @@ export interface BrokerOptions {
    */
   trustedProxies?: readonly string[] | undefined
   /**
+   * A second listener for an operator: issue, revoke, pause, resume, status.
+   *
+   * @default none
+   */
+  admin?:
+    | {
+        /** At least 32 random characters, sent as `Authorization: Bearer`. */
+        token: string
+        /**
+         * The address to listen on.
+         *
+         * @default '127.0.0.1'
+         */
+        host?: string | undefined
+        /**
+         * The port to listen on.
+         *
+         * @default 0 // any free one
+         */
+        port?: number | undefined
+      }
+    | undefined
+  /**
    * Gets a line for each request, with its path and without its query. It never has a token, a key or a solution.
    *
    * @default none
@@ -79,6 +104,8 @@ export interface CloseOptions {
 export interface Broker extends AsyncDisposable {
   /** Its address: `http://127.0.0.1:41234`. Clients take it where they would take a service's. */
   readonly url: string
+  /** The address of the admin listener, where there is one. */
+  readonly adminUrl?: string | undefined
   /** Request to response, without a socket. */
   readonly handler: BrokerHandler
   /** What became of tasks so far. */
@@ -99,6 +126,13 @@ const shape = z.looseObject({
   allowPlain: z.boolean({ error: 'expected true or false' }).optional(),
   acceptWait: duration.refine((ms) => ms >= 0 && ms <= 3_500, expectedWait).optional(),
   trustedProxies: z.array(z.string()).optional(),
+  admin: z
+    .strictObject({
+      token: z.string({ error: 'expected a text' }),
+      host: z.string({ error: 'expected an address' }).optional(),
+      port: z.number({ error: 'expected a port' }).int().min(0).max(65_535).optional(),
+    })
+    .optional(),
 })
 
 /** Parts that this package's tests replace. */
@@ -121,32 +155,34 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const { guard, logger } = options
   const checked = check(shape, options, 'startBroker')
   const { host: address = '127.0.0.1', port = 0, acceptWait: acceptWaitMs = 3_000, trustedProxies } = checked
-  if (!isLoopback(address) && checked.allowPlain !== true) {
-    throw new SolveguardError(
-      'BROKER_UNSAFE',
-      `startBroker: on ${address} tokens would be sent without TLS: listen on 127.0.0.1, or set allowPlain where TLS ` +
-        'ends in front of the broker.',
-    )
-  }
+  const { admin, allowPlain = false } = checked
+  for (const each of [address, admin?.host ?? '127.0.0.1']) checkPlain(each, allowPlain)
+  const adminToken = admin && checkAdminToken(admin.token)
   const { handler, tasks } = brokerHandler(guard, { acceptWaitMs })
   const app = await createListener({ handler, logger, trustedProxies })
+  const adminApp =
+    adminToken === undefined ? undefined : await createListener({ handler: adminHandler(guard, adminToken), logger })
   await tasks.open()
+  let url = ''
+  let adminUrl: string | undefined
   try {
-    await app.listen({ host: address, port })
+    url = await listen(app, address, port)
+    if (adminApp) adminUrl = await listen(adminApp, admin?.host ?? '127.0.0.1', admin?.port ?? 0)
   } catch (error) {
+    await app.close()
     await tasks.close()
-    throw new SolveguardError('CONFIG_INVALID', `startBroker: cannot listen on ${address}:${port}.`, { cause: error })
+    throw error
   }
-  const { port: actual } = app.server.address() as AddressInfo
   let closing: Promise<void> | undefined
   const close = async ({ drain = false }: CloseOptions = {}): Promise<void> => {
     const drainMs = drain === true ? DRAIN_MS : drain === false ? 0 : durationMs(drain)
     if (drainMs > 0) await tasks.drain(drainMs)
-    closing ??= app.close().then(() => tasks.close())
+    closing ??= Promise.all([app.close(), adminApp?.close()]).then(() => tasks.close())
     await closing
   }
   return {
-    url: `http://${address.includes(':') ? `[${address}]` : address}:${actual}`,
+    url,
+    adminUrl,
     handler,
     counts: tasks.counts,
     close,
@@ -171,6 +207,27 @@ export function brokerHandler(
   })
   const own = new OwnInterface({ host, tasks, metrics, authenticate, version: VERSION })
   return { handler: createHandler({ services, own }), tasks }
+}
+
+/** @returns the address that it listens on */
+async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    await app.listen({ host, port })
+  } catch (cause) {
+    throw new SolveguardError('CONFIG_INVALID', `startBroker: cannot listen on ${host}:${port}.`, { cause })
+  }
+  const { port: actual } = app.server.address() as AddressInfo
+  return `http://${host.includes(':') ? `[${host}]` : host}:${actual}`
+}
+
+/** @throws SolveguardError `BROKER_UNSAFE` */
+function checkPlain(address: string, allowPlain: boolean): void {
+  if (isLoopback(address) || allowPlain) return
+  throw new SolveguardError(
+    'BROKER_UNSAFE',
+    `startBroker: on ${address} tokens would be sent without TLS: listen on 127.0.0.1, or set allowPlain where TLS ends ` +
+      'in front of the broker.',
+  )
 }
 
 function isLoopback(address: string): boolean {

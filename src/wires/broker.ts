@@ -10,6 +10,7 @@ export const BROKER_PATHS = {
   solve: '/v1/solve',
   status: '/v1/status',
   report: '/v1/report',
+  narrow: '/v1/tokens/narrow',
   openapi: '/openapi.json',
   health: '/healthz',
   ready: '/readyz',
@@ -59,6 +60,13 @@ export const solutionShape = z.object({
 
 /** The body of a report: whether the site accepted the answer. */
 export const reportRequestShape = z.object({ id: z.number().int().min(1), good: z.boolean() })
+
+/** The body of a narrowing: what the narrower token allows at most. */
+export const narrowRequestShape = z.object({
+  policy: z.record(z.string(), z.unknown()),
+  subject: text(100).optional(),
+  ttl: z.union([z.string(), z.number()]).optional(),
+})
 
 /** The HTTP status of an error, by its code: 401 for a token, 429 for what ends by itself, and so on. */
 export const ERROR_STATUSES = { token: 401, denied: 403, later: 429, request: 400, unavailable: 503 } as const

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest'
+import { startBroker } from '../../src/broker/server.js'
+import { usd } from '../../src/policy/money.js'
+import { describeToken } from '../../src/tokens/index.js'
+import { after, rig } from '../guard/support.js'
+import { PAGE, SITEKEY } from './support.js'
+
+const ADMIN = '5f2c9a71e0b84d36a7c1f08e92d4b65b'
+
+async function withAdmin() {
+  const made = await rig()
+  const broker = await startBroker({ guard: made.guard, admin: { token: ADMIN } })
+  after(() => broker.close())
+  const call = async (url: string, token: string, body?: object) => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const reply = await fetch(url, body ? { method: 'POST', headers, body: JSON.stringify(body) } : { headers })
+    const text = await reply.text()
+    return { status: reply.status, reply: text.startsWith('{') ? JSON.parse(text) : text }
+  }
+  const submit = async (key: string): Promise<string> => {
+    const body = new URLSearchParams({ key, method: 'userrecaptcha', googlekey: SITEKEY, pageurl: PAGE })
+    return (await fetch(`${broker.url}/in.php`, { method: 'POST', body })).text()
+  }
+  return { ...made, broker, call, submit, admin: broker.adminUrl ?? '' }
+}
+
+describe('the admin listener', () => {
+  it('is not there unless it is asked for, and the other one has none of its addresses', async () => {
+    const { broker, call } = await withAdmin()
+    expect((await call(`${broker.url}/v1/pause`, ADMIN, {})).status).toBe(404)
+    const { guard } = await rig()
+    const plain = await startBroker({ guard })
+    after(() => plain.close())
+    expect(plain.adminUrl).toBeUndefined()
+  })
+
+  it('does not start with a token that can be guessed, nor on a public address', async () => {
+    const { guard } = await rig()
+    const guessable = [
+      '',
+      'admin',
+      'a'.repeat(64),
+      'changeme'.repeat(8),
+      'abcdefghijklmnopqrstuvwxyz0123456789',
+      ADMIN.slice(1),
+    ]
+    for (const token of guessable) {
+      await expect(startBroker({ guard, admin: { token } })).rejects.toMatchObject({ code: 'BROKER_UNSAFE' })
+    }
+    const open = startBroker({ guard, admin: { token: ADMIN, host: '0.0.0.0' } })
+    await expect(open).rejects.toMatchObject({ code: 'BROKER_UNSAFE' })
+  })
+
+  it('issues, revokes, pauses and resumes, for its own token only', async () => {
+    const { admin, call, submit, service } = await withAdmin()
+    for (const wrong of ['x', `${ADMIN}0`, ADMIN.toUpperCase()]) {
+      expect((await call(`${admin}/v1/tokens`, wrong, {})).status).toBe(401)
+    }
+    const asked = { policy: { budget: { perDay: usd(0.01) } }, ttl: '5m', subject: 'ci-1', handle: true }
+    const { reply: issued } = await call(`${admin}/v1/tokens`, ADMIN, asked)
+    expect(issued).toMatchObject({ handle: expect.stringMatching(/^[0-9a-f]{32}$/), id: expect.any(String) })
+    expect(await submit(issued.handle)).toMatch(/^OK/)
+    await call(`${admin}/v1/pause`, ADMIN, { reason: 'It loops.', subject: 'ci-1' })
+    expect(await submit(issued.token)).toBe('ERROR_ACCOUNT_SUSPENDED')
+    await call(`${admin}/v1/resume`, ADMIN, { subject: 'ci-1' })
+    expect(await submit(issued.token)).toMatch(/^OK/)
+    expect((await call(`${admin}/v1/tokens/revoke`, ADMIN, { id: issued.id })).reply).toEqual({ done: true })
+    expect(await submit(issued.token)).toBe('ERROR_KEY_DOES_NOT_EXIST')
+    const { reply } = await call(`${admin}/v1/status`, ADMIN)
+    expect(JSON.stringify(reply)).not.toContain(service.key)
+    const bad = await call(`${admin}/v1/tokens`, ADMIN, { policy: { budget: { perDay: -1 } } })
+    expect(bad).toMatchObject({ status: expect.any(Number), reply: { code: 'CONFIG_INVALID' } })
+  })
+})
+
+describe('a holder of a token', () => {
+  it('narrows it at the broker too, where it has no code for that', async () => {
+    const { guard, broker, call, submit } = await withAdmin()
+    const { token } = await guard.issueToken({ budget: { perDay: usd(0.01) } })
+    const { reply } = await call(`${broker.url}/v1/tokens/narrow`, token, {
+      policy: { budget: { perDay: usd(0.001) } },
+    })
+    expect(
+      describeToken(reply.token)
+        .links.map(({ id }) => id)
+        .at(-1),
+    ).toBe(reply.id)
+    expect(await submit(reply.token)).toMatch(/^OK/)
+    expect(await submit(reply.token)).toBe('ERROR_ZERO_BALANCE')
+    const wider = await call(`${broker.url}/v1/tokens/narrow`, token, { policy: { budget: { perDay: usd(5) } } })
+    expect(wider).toMatchObject({ status: 401, reply: { code: 'TOKEN_WIDENED' } })
+  })
+})
