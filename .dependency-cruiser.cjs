@@ -17,6 +17,7 @@ const MAY_IMPORT = {
   guard: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'egress', 'alerts', 'tokens'],
   testing: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'wires', 'egress', 'alerts', 'guard'],
   broker: ['base', 'policy', 'net', 'secrets', 'wires', 'tokens', 'guard'],
+  intercept: ['base', 'policy', 'net', 'solvers', 'wires', 'guard', 'broker'],
   adapters: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'egress', 'alerts', 'guard'],
 }
 

@@ -13,7 +13,11 @@ const LOADED_WHEN_USED = [
   'adapters/playwright/index',
   'adapters/puppeteer/index',
   'adapters/webdriver/index',
+  'intercept/register',
 ]
+
+/** Files that import a file of the user's, which may be an ES module. */
+const IMPORTS_FILES_OF_USERS = ['intercept/configuration']
 
 /** What most processes never need, and what takes longest to load. It is first used while a guard is created. */
 const PACKAGES_LOADED_WHEN_USED = ['undici', 'socks', 'tldts', 'luxon']
@@ -32,7 +36,8 @@ const IMPORT = /^var (import_\w+) = require\("([^"]+)"\);$/gm
 export function withRequire(file, text) {
   const late = LOADED_WHEN_USED.includes(file)
   let changed = text.replaceAll(/await import\(("[^"]+")\)/g, 'require($1)')
-  if (/\bimport\(/.test(changed)) throw new Error(`dist/${file}.js: an import() is left`)
+  if (/\bimport\(/.test(changed) && !IMPORTS_FILES_OF_USERS.includes(file))
+    throw new Error(`dist/${file}.js: an import() is left`)
   for (const [statement, name = '', path = ''] of [...changed.matchAll(IMPORT)]) {
     const wanted = late ? !path.startsWith('node:') : PACKAGES_LOADED_WHEN_USED.includes(path)
     if (!wanted) continue

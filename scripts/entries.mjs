@@ -11,6 +11,7 @@ export const ENTRIES = {
   './alerts': 'alerts/index',
   './broker': 'broker/index',
   './tokens': 'tokens/index',
+  './register': 'intercept/register',
   './testing': 'testing/index',
   './playwright': 'adapters/playwright/index',
   './playwright-test': 'adapters/playwright-test/index',
@@ -23,6 +24,9 @@ export const ENTRIES = {
 
 /** The file of src/ that is the package's program. */
 export const BIN = 'cli/main'
+
+/** Entries that export nothing: they are loaded for what they do, so no other process may load them. */
+export const SIDE_EFFECTS = ['intercept/register']
 
 /** The value that `exports` in package.json must have. */
 export function exportsField() {

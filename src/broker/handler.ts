@@ -1,5 +1,6 @@
 import type { OwnInterface } from './api.js'
 import { servicePrefix } from './dialects.js'
+import { withForwarded } from './forwarded.js'
 import { addressOf, isFromBrowser } from './read-request.js'
 import { type BrokerHandler, jsonReply, type TextResponse, textReply } from './types.js'
 import type { ServiceInterface } from './wires.js'
@@ -15,7 +16,8 @@ export interface HandlerParts {
  * services. It knows no socket: a server, a proxy and an interception in the process call the same function.
  */
 export function createHandler({ services, own }: HandlerParts): BrokerHandler {
-  return (request) => {
+  return (sent) => {
+    const request = withForwarded(sent)
     if (isFromBrowser(request)) {
       return textReply(403, 'This broker answers no requests that a browser makes for a page.')
     }

@@ -14,7 +14,8 @@ export interface BrokerRequest {
    */
   readonly host?: string | undefined
   /**
-   * The token, where the connection brought it: the password of a proxy. A token in the request itself comes first.
+   * The token, where the connection brought it: the password of a proxy. It counts in place of whatever key the request
+   * has.
    * @default none
    */
   readonly credential?: string | undefined

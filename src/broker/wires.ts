@@ -64,7 +64,7 @@ export class ServiceInterface {
     if (!raw) {
       return this.#reply(decoded, first.service, [refusal('request', first.service, 'The body could not be read.')])
     }
-    const credential = decoded.key || (credentialIn(request) ?? request.credential)
+    const credential = request.credential ?? (decoded.key || credentialIn(request))
     const marked = named ?? serviceByMarks(decoded, header(request, 'user-agent'))
     const refuseWith = (reply: (service: ServiceName) => WireReply): BrokerResponse => {
       const { service, wire } = wireOf(marked ?? fallback, family)

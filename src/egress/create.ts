@@ -5,6 +5,7 @@ import { SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
 import { VERSION } from '../base/version.js'
 import type { Reply } from '../base/wire.js'
+import type { OwnSockets } from '../net/own-sockets.js'
 import { parseProxy } from '../net/proxy.js'
 import { openRoute } from '../net/route.js'
 import { checkPath, encodeBody, maskedBody } from './body.js'
@@ -34,6 +35,11 @@ export interface TransportOptions {
   readonly expect?: readonly ExpectedAddress[] | undefined
   /** The wire log that records each call and its reply. @default none */
   readonly log?: WireLog | undefined
+  /**
+   * How sockets to the service are opened.
+   * @default with Node's own functions
+   */
+  readonly sockets?: OwnSockets | undefined
   /** Times the whole exchange. Opening a connection is timed by the machine's clock. @default systemClock */
   readonly clock?: Clock | undefined
 }
@@ -60,6 +66,7 @@ export function createTransport(options: TransportOptions): Transport {
     proxy,
     localAddress: options.localAddress,
     ca: options.ca,
+    sockets: options.sockets,
   })
   /** The service's IP addresses, of direct connections. With several it is not known which one a call used. */
   const addresses = new Set<string>()

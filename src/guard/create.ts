@@ -5,7 +5,7 @@ import { jsonlAudit } from '../audit/jsonl.js'
 import { systemClock } from '../base/clock.js'
 import { checkBaseUrl } from '../base/service-url.js'
 import { defaultStateDir } from '../base/state-dir.js'
-import { createTransport } from '../egress/create.js'
+import { createTransport, type TransportOptions } from '../egress/create.js'
 import { wireLog } from '../egress/wire-log.js'
 import { fileLedger } from '../ledger/file.js'
 import { parsePolicy, zoneOf } from '../policy/schema.js'
@@ -32,6 +32,14 @@ import type { Guard } from './types.js'
  * await guard.close()
  */
 export async function createGuard(options: GuardOptions): Promise<Guard> {
+  return createGuardOver(options, {})
+}
+
+/** As `createGuard`, with sockets to the services that no option of users can name. */
+export async function createGuardOver(
+  options: GuardOptions,
+  { sockets }: Pick<TransportOptions, 'sockets'>,
+): Promise<Guard> {
   const { secretCache, connectWithin } = checkGuardOptions(options)
   const { clock = systemClock, ca } = options
   // Copied before anything is awaited: what the caller changes in its own objects afterwards has no effect.
@@ -45,7 +53,7 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
     timeZone: zoneOf(policy),
     secretCache: { ttlMs: secretCache?.ttl, staleForMs: secretCache?.staleFor },
     transport: ({ baseUrl }, { proxies: [proxy], localAddresses: [localAddress], expected: expect }) =>
-      createTransport({ baseUrl, proxy, localAddress, expect, ca, clock, log }),
+      createTransport({ baseUrl, proxy, localAddress, expect, ca, clock, log, sockets }),
   })
   const sinks = [options.audit ?? jsonlAudit({ dir: join(stateDir, 'audit') })].flat()
   const spends = accounts.some(({ solver }) => !checkBaseUrl(solver.baseUrl).loopback)

@@ -31,9 +31,11 @@ class End extends Duplex {
 
   override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
     // An empty chunk would be taken for none, and never be read.
-    if (chunk.length === 0 || this.#other?.destroyed !== false) return process.nextTick(done)
-    this.#written = done
-    this.#other.push(chunk)
+    if (chunk.length === 0 || this.#other?.destroyed !== false) process.nextTick(done)
+    else {
+      this.#written = done
+      this.#other.push(chunk)
+    }
   }
 
   override _final(done: () => void): void {

@@ -1,7 +1,6 @@
-// biome-ignore lint/plugin: a server only
-import http2, { type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
+
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { TLSSocket } from 'node:tls'
+import http2, { type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
 import type { BrokerHandler, BrokerResponse } from '../broker/types.js'
 import { Authority } from '../net/certificates.js'
 import { SERVICE_HOSTS } from '../wires/services.js'
@@ -24,14 +23,19 @@ type AnyResponse = ServerResponse | Http2ServerResponse
  */
 export function createDestination(handler: BrokerHandler): Destination {
   const hosts = Object.keys(SERVICE_HOSTS)
-  const authority = new Authority(Authority.create({ name: 'solveguard in this process', permitted: hosts, days: DAYS }))
-  const server = http2.createSecureServer({ allowHTTP1: true, ...authority.issue(hosts, DAYS) }, (request, response) => {
-    // The connection is no handle of the system: without a timer a process with nothing else to do would end.
-    const hold = setInterval(() => {}, LONG_MS)
-    void answer(handler, request, response)
-      .catch(() => response.stream?.destroy())
-      .finally(() => clearInterval(hold))
-  })
+  const authority = new Authority(
+    Authority.create({ name: 'solveguard in this process', permitted: hosts, days: DAYS }),
+  )
+  const server = http2.createSecureServer(
+    { allowHTTP1: true, ...authority.issue(hosts, DAYS) },
+    (request, response) => {
+      // The connection is no handle of the system: without a timer a process with nothing else to do would end.
+      const hold = setInterval(() => {}, LONG_MS)
+      void answer(handler, request, response)
+        .catch(() => response.stream?.destroy())
+        .finally(() => clearInterval(hold))
+    },
+  )
   // What a client sends that is no TLS, or no HTTP, or the end of a connection in between.
   server.on('tlsClientError', (_, socket) => socket.destroy()).on('sessionError', () => {})
   server.on('clientError', (_, socket) => socket.destroy())
@@ -49,7 +53,7 @@ export function createDestination(handler: BrokerHandler): Destination {
 async function answer(handler: BrokerHandler, request: AnyRequest, response: AnyResponse): Promise<void> {
   const body = await bodyOf(request)
   const { method = 'GET', url = '/', headers } = request
-  const host = (request.socket as TLSSocket).servername
+  const host = (request.socket as { servername?: unknown }).servername
   const named = { method, url, headers: withoutPseudo(headers), ...(typeof host === 'string' && { host }) }
   const reply = body
     ? await handler({ ...named, body })

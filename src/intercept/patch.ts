@@ -2,7 +2,6 @@ import dns from 'node:dns'
 import { syncBuiltinESMExports } from 'node:module'
 import net, { type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-// biome-ignore lint/plugin: its `connect` is replaced here; the guard's own calls set `rejectUnauthorized`
 import tls, { type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { SolveguardError } from '../base/errors.js'
 import type { OwnSockets } from '../net/own-sockets.js'
@@ -71,7 +70,7 @@ export function patchConnections(destination: () => Destination): OwnSockets {
   }
 
   // Its types do not have it.
-  const { setServername = () => {} }: { setServername?: AnyFunction } = tls.TLSSocket.prototype
+  const { setServername } = tls.TLSSocket.prototype as TLSSocket & { setServername: AnyFunction }
   function setName(this: TLSSocket & { _parent?: unknown }, name: unknown): void {
     const host = serviceHost(name)
     if (host !== undefined && (opening === undefined || this._parent !== opening)) throw refused(host)
@@ -137,7 +136,7 @@ function refuseLookups(resolver: object, promises: boolean): void {
 
 function refused(host: string): SolveguardError {
   return new SolveguardError(
-    'CONNECTION_REFUSED',
+    'CONNECTION_BYPASSES_GUARD',
     `A connection to ${host} went round the guard, so it was refused: use HTTPS by one of Node's own functions or a ` +
       'library that does.',
   )

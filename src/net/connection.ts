@@ -1,3 +1,4 @@
+import type { OwnSockets } from './own-sockets.js'
 import type { ProxyAddress } from './proxy.js'
 
 /** Limit, in ms, for each of: the connection to the proxy, the one through it, and the TLS handshake. */
@@ -21,6 +22,11 @@ export interface RouteOptions {
   readonly proxy: ProxyAddress | undefined
   readonly localAddress: string | undefined
   readonly ca: string | readonly string[] | undefined
+  /**
+   * How sockets to the service are opened.
+   * @default by undici, with Node's own functions
+   */
+  readonly sockets?: OwnSockets | undefined
 }
 
 /** Connections that are still being opened. */

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
 import { buildConnector, Client } from 'undici'
 import { CONNECT_TIMEOUT_MS, ConnectError, codeOf, type PendingConnections, type RouteOptions } from './connection.js'
+import { ownConnector } from './own-sockets.js'
 import type { HttpProxyAddress, ProxyAddress } from './proxy.js'
 import { openSocksTunnel } from './socks.js'
 
@@ -44,7 +45,10 @@ function connectorOptions(options: RouteOptions) {
 }
 
 function direct(options: RouteOptions, pending: PendingConnections): buildConnector.connector {
-  const connect = buildConnector({ ...connectorOptions(options), rejectUnauthorized: true, autoSelectFamily: true })
+  const { sockets } = options
+  const connect = sockets
+    ? ownConnector(sockets, connectorOptions(options))
+    : buildConnector({ ...connectorOptions(options), rejectUnauthorized: true, autoSelectFamily: true })
   return (to, callback) => {
     trackPending(pending, connect, { ...to, localAddress: options.localAddress ?? null }, (error, socket) => {
       if (error) callback(connectError(options.origin, error), null)
@@ -58,7 +62,10 @@ function throughProxy(
   proxy: ProxyAddress,
   pending: PendingConnections,
 ): buildConnector.connector {
-  const secure = buildConnector({ ...connectorOptions(options), rejectUnauthorized: true })
+  const { sockets } = options
+  const secure = sockets
+    ? ownConnector(sockets, connectorOptions(options))
+    : buildConnector({ ...connectorOptions(options), rejectUnauthorized: true })
   return (to, callback) => {
     const opening =
       proxy.kind === 'http' ? openTunnel(options, proxy, pending) : openSocksTunnel(options, proxy, pending)

@@ -1,0 +1,96 @@
+// src/ to JavaScript. There is one implementation, in CommonJS, and a thin ES module over each public entry. So `require`
+// and `import` in one process share their classes and their state, and `instanceof` works across them.
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { basename } from 'node:path'
+import * as esbuild from 'esbuild'
+import { withRequire } from './dist-imports.mjs'
+import { ENTRIES, SIDE_EFFECTS } from './entries.mjs'
+import { esbuildPageScript } from './page-script.mjs'
+import { root } from './setup.mjs'
+
+const require = createRequire(import.meta.url)
+
+/**
+ * Writes all of the package but its declarations of types.
+ * @param {string} outdir an absolute path
+ */
+export async function compile(outdir) {
+  mkdirSync(outdir, { recursive: true })
+  writeFileSync(`${outdir}/package.json`, '{ "type": "commonjs" }\n')
+  const files = await implementation(outdir)
+  for (const file of Object.values(ENTRIES)) {
+    callable(outdir, file)
+    esmWrapper(outdir, file)
+  }
+  return files
+}
+
+/**
+ * Every file that the public entries need at run time, one by one, so that entries share modules.
+ * @param {string} outdir
+ */
+async function implementation(outdir) {
+  /** @type {import('esbuild').BuildOptions} */
+  const common = {
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    // What ES modules know themselves by, as CommonJS has it.
+    define: { 'import.meta.filename': '__filename' },
+    plugins: [esbuildPageScript],
+    logLevel: 'warning',
+  }
+  const reach = await esbuild.build({
+    ...common,
+    absWorkingDir: root,
+    entryPoints: Object.values(ENTRIES).map((file) => `src/${file}.ts`),
+    outdir,
+    bundle: true,
+    packages: 'external',
+    metafile: true,
+    write: false,
+  })
+  const entryPoints = Object.keys(reach.metafile?.inputs ?? {}).map((file) => file.replace(/^page-script:/, ''))
+  await esbuild.build({ ...common, absWorkingDir: root, entryPoints, outdir, outbase: 'src' })
+  for (const path of entryPoints) {
+    const file = path.replace(/^src\/|\.ts$/g, '')
+    writeFileSync(`${outdir}/${file}.js`, withRequire(file, readFileSync(`${outdir}/${file}.js`, 'utf8')))
+  }
+  return entryPoints
+}
+
+/**
+ * Where an entry has a default export, `require` returns that, with all names on it: CommonJS users call the result.
+ * @param {string} outdir
+ * @param {string} file
+ */
+function callable(outdir, file) {
+  if (!/^export default /m.test(readFileSync(`${root}src/${file}.ts`, 'utf8'))) return
+  const whole = 'Object.defineProperty(Object.assign(exports.default, exports), "__esModule", { value: true })'
+  appendFileSync(`${outdir}/${file}.js`, `{ const { exports } = module; module.exports = ${whole} }\n`)
+}
+
+/**
+ * The ES module of an entry: the same names, from the same objects.
+ * @param {string} outdir
+ * @param {string} file
+ */
+function esmWrapper(outdir, file) {
+  const from = `./${basename(file)}.js`
+  if (SIDE_EFFECTS.includes(file)) {
+    writeFileSync(`${outdir}/${file}.mjs`, `import '${from}'\n`)
+    writeFileSync(`${outdir}/${file}.d.mts`, 'export {}\n')
+    return
+  }
+  const all = Object.keys(require(`${outdir}/${file}.js`)).sort()
+  const names = all.filter((name) => name !== 'default')
+  const list = names.length > 0 ? `export const { ${names.join(', ')} } = entry\n` : ''
+  const whole = all.length > names.length
+  writeFileSync(
+    `${outdir}/${file}.mjs`,
+    `import entry from '${from}'\n${list}${whole ? 'export default entry.default\n' : ''}`,
+  )
+  const typed = `import entry from '${from}'\ndeclare const whole: typeof entry.default\nexport default whole\n`
+  writeFileSync(`${outdir}/${file}.d.mts`, `${whole ? typed : ''}export * from '${from}'\n`)
+}
