@@ -9,6 +9,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   guard: async () => (await import('./guard.js')).guardBench(),
   ledger: async () => (await import('./ledger.js')).ledgerBench(),
   tokens: async () => (await import('./tokens.js')).tokensBench(),
+  register: async () => (await import('./register.js')).registerBench(),
   secrets: async () => (await import('./secrets.js')).secretsBench(),
   'ledger-redis': async () => (await import('./ledger-redis.js')).redisBench(),
   egress: async () => (await import('./egress.js')).egressBench(),

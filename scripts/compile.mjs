@@ -1,25 +1,28 @@
-// src/ to JavaScript. There is one implementation, in CommonJS, and a thin ES module over each public entry. So `require`
-// and `import` in one process share their classes and their state, and `instanceof` works across them.
+// src/ to JavaScript. There is one implementation, in CommonJS, and a thin ES module over each public entry. So
+// `require` and `import` in one process share their classes and their state, and `instanceof` works across them.
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename } from 'node:path'
 import * as esbuild from 'esbuild'
 import { withRequire } from './dist-imports.mjs'
-import { ENTRIES, SIDE_EFFECTS } from './entries.mjs'
+import { BIN, ENTRIES, SIDE_EFFECTS } from './entries.mjs'
 import { esbuildPageScript } from './page-script.mjs'
 import { root } from './setup.mjs'
 
 const require = createRequire(import.meta.url)
+const FIND_BROWSER = 'scripts/find-browser.mjs'
 
 /**
  * Writes all of the package but its declarations of types.
  * @param {string} outdir an absolute path
+ * @param {readonly string[]} entries the files of the entries that are needed
+ * @param {string} [bin] the file of the program
  */
-export async function compile(outdir) {
+export async function compile(outdir, entries = Object.values(ENTRIES), bin = BIN) {
   mkdirSync(outdir, { recursive: true })
   writeFileSync(`${outdir}/package.json`, '{ "type": "commonjs" }\n')
-  const files = await implementation(outdir)
-  for (const file of Object.values(ENTRIES)) {
+  const files = await implementation(outdir, bin ? [...entries, bin] : entries)
+  for (const file of entries) {
     callable(outdir, file)
     esmWrapper(outdir, file)
   }
@@ -29,8 +32,9 @@ export async function compile(outdir) {
 /**
  * Every file that the public entries need at run time, one by one, so that entries share modules.
  * @param {string} outdir
+ * @param {readonly string[]} entries
  */
-async function implementation(outdir) {
+async function implementation(outdir, entries) {
   /** @type {import('esbuild').BuildOptions} */
   const common = {
     platform: 'node',
@@ -44,20 +48,38 @@ async function implementation(outdir) {
   const reach = await esbuild.build({
     ...common,
     absWorkingDir: root,
-    entryPoints: Object.values(ENTRIES).map((file) => `src/${file}.ts`),
+    entryPoints: entries.map((file) => `src/${file}.ts`),
     outdir,
     bundle: true,
     packages: 'external',
     metafile: true,
     write: false,
   })
-  const entryPoints = Object.keys(reach.metafile?.inputs ?? {}).map((file) => file.replace(/^page-script:/, ''))
+  const inputs = Object.keys(reach.metafile?.inputs ?? {}).map((file) => file.replace(/^page-script:/, ''))
+  const entryPoints = inputs.filter((file) => file.startsWith('src/'))
   await esbuild.build({ ...common, absWorkingDir: root, entryPoints, outdir, outbase: 'src' })
   for (const path of entryPoints) {
     const file = path.replace(/^src\/|\.ts$/g, '')
     writeFileSync(`${outdir}/${file}.js`, withRequire(file, readFileSync(`${outdir}/${file}.js`, 'utf8')))
   }
+  if (inputs.includes(FIND_BROWSER)) await findsBrowsers(outdir, common)
   return entryPoints
+}
+
+/**
+ * The demo finds browsers as the project's scripts do, by a file of theirs.
+ * @param {string} outdir
+ * @param {import('esbuild').BuildOptions} common
+ */
+async function findsBrowsers(outdir, common) {
+  const outfile = `${outdir}/demo/find-browser.js`
+  await esbuild.build({ ...common, absWorkingDir: root, entryPoints: [FIND_BROWSER], outfile })
+  for (const [file, change] of /** @type {const} */ ([
+    ['demo/demo', (/** @type {string} */ text) => text.replace(`../../${FIND_BROWSER}`, './find-browser.js')],
+    ['demo/find-browser', (/** @type {string} */ text) => withRequire('demo/find-browser', text)],
+  ])) {
+    writeFileSync(`${outdir}/${file}.js`, change(readFileSync(`${outdir}/${file}.js`, 'utf8')))
+  }
 }
 
 /**

@@ -6,6 +6,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { leftoverFiles, leftoverProcesses, RUN_FOLDER } from './leftovers.mjs'
+import { ensureNodeClients } from './node-clients.mjs'
 import { ensurePythonClients } from './python-clients.mjs'
 import { ensureSecretStores } from './secret-stores.mjs'
 import {
@@ -37,6 +38,7 @@ if (runs('processes')) {
   ensurePrograms(['tinyproxy', 'squid', 'danted', 'redis-server', 'strace', 'jq'])
   ensureSecretStores()
   ensurePythonClients()
+  ensureNodeClients()
 }
 if (runs('faults')) {
   if (process.platform !== 'linux') exitWith('The tests of the project `faults` run on Linux only.')

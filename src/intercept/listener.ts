@@ -1,4 +1,3 @@
-
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import http2, { type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
 import type { BrokerHandler, BrokerResponse } from '../broker/types.js'

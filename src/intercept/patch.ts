@@ -71,9 +71,9 @@ export function patchConnections(destination: () => Destination): OwnSockets {
 
   // Its types do not have it.
   const { setServername } = tls.TLSSocket.prototype as TLSSocket & { setServername: AnyFunction }
-  function setName(this: TLSSocket & { _parent?: unknown }, name: unknown): void {
+  function setName(this: TLSSocket, name: unknown): void {
     const host = serviceHost(name)
-    if (host !== undefined && (opening === undefined || this._parent !== opening)) throw refused(host)
+    if (host !== undefined && (opening === undefined || socketUnder(this) !== opening)) throw refused(host)
     apply(setServername, this, [name])
   }
 
@@ -100,6 +100,18 @@ export function patchConnections(destination: () => Destination): OwnSockets {
         ...(ca && { ca: [...ca] }),
       }),
   }
+}
+
+const { getOwnPropertySymbols } = Object
+
+/** The socket that `tls.connect` was given for a TLS socket. Node keeps the options under a symbol of its own. */
+function socketUnder(socket: TLSSocket): unknown {
+  for (const symbol of getOwnPropertySymbols(socket)) {
+    if (symbol.description !== 'connect-options') continue
+    const options: { readonly socket?: unknown } | undefined = Reflect.get(socket, symbol)
+    return options?.socket
+  }
+  return undefined
 }
 
 type AnyFunction = (this: unknown, ...args: never[]) => unknown

@@ -16,7 +16,7 @@ export async function makeProject(): Promise<string> {
   const { dependencies } = JSON.parse(manifest) as { dependencies: Record<string, string> }
   for (const name of Object.keys(dependencies)) link(own, name, join(root, 'node_modules', name))
   for (const name of packagesIn(NODE_CLIENTS)) link(project, name, join(NODE_CLIENTS, name))
-  await compile(join(own, 'dist'))
+  await compile(join(own, 'dist'), ['index', 'solvers/index', 'intercept/register'], '')
   writeFileSync(join(own, 'package.json'), manifest)
   writeFileSync(join(project, 'package.json'), '{ "private": true }\n')
   return project
