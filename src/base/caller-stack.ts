@@ -23,7 +23,7 @@ export function withCallerInStack(error: unknown, method: (...args: never[]) => 
   TOLD.add(told)
   // A denial is no fault of this package: where in it that was decided says less than its code.
   const above = error instanceof DeniedError ? [] : own
-  const stack = [`${error.name}: ${error.message}`, ...above, ...lines].join('\n')
+  const stack = [`${error.name} [${error.code}]: ${error.message}`, ...above, ...lines].join('\n')
   Object.defineProperty(told, 'stack', { value: stack, writable: true, configurable: true })
   return told
 }

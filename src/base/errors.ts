@@ -3,6 +3,7 @@
  * on, and the address of the page that explains the code. The table below is the only list of codes: a test checks
  * `docs/errors.md` against it.
  */
+import { type InspectOptions, inspect } from 'node:util'
 
 /** A layer that can deny, in the order in which the gate checks them. */
 export type Layer = 'origin' | 'time' | 'secret' | 'network' | 'spending' | 'audit'
@@ -397,9 +398,6 @@ export interface ErrorDetails {
   details?: Readonly<Record<string, string | number | boolean>> | undefined
 }
 
-/** The code of the error that is being constructed. V8 may read `name` for the stack before `code` is set. */
-let constructing: Code | undefined
-
 /**
  * Every error of solveguard. `code` is stable; `message` says what happened and what to do. What is printed begins with
  * the code and ends with the address of its documentation.
@@ -423,9 +421,7 @@ export class SolveguardError extends Error {
   declare readonly docs: string
 
   constructor(code: Code, message: string, more: ErrorDetails = {}) {
-    constructing = code
     super(message, more.cause === undefined ? undefined : { cause: more.cause })
-    constructing = undefined
     this.code = code
     const { layer } = CODES[code] as CodeInfo
     if (layer !== undefined) this.layer = layer
@@ -434,14 +430,21 @@ export class SolveguardError extends Error {
     this.docs = docsOf(code)
   }
 
-  /** The kind of error and its code, `SolveguardError [SOLVER_BUSY]`, as Node's own errors are printed. */
+  /** `SolveguardError` or `DeniedError`. */
   override get name(): string {
-    return `${this.kind} [${constructing ?? this.code}]`
+    return this.kind
   }
 
   /** `SolveguardError`. */
   protected get kind(): string {
     return 'SolveguardError'
+  }
+
+  /** Printed, an error begins with its kind and its code, `DeniedError [BUDGET_EXHAUSTED]: …`, as those of Node do. */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    const text = inspect(this, { ...options, customInspect: false })
+    const begin = `${this.kind}: `
+    return text.startsWith(begin) ? `${this.kind} [${this.code}]: ${text.slice(begin.length)}` : text
   }
 
   /** The error for logs and JSON output: without its cause and its stack. */

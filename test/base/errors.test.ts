@@ -69,9 +69,9 @@ describe('SolveguardError', () => {
     const retryAt = new Date(0)
     const error = new SolveguardError('SOLVER_BUSY', 'Later.', { cause, retryAt, details: { slots: 3 } })
     expect(error).toMatchObject({ code: 'SOLVER_BUSY', message: 'Later.', retryAt, cause, details: { slots: 3 } })
-    expect(error.name).toBe('SolveguardError [SOLVER_BUSY]')
-    expect(String(error)).toBe('SolveguardError [SOLVER_BUSY]: Later.')
-    expect(error.stack?.split('\n')[0]).toBe('SolveguardError [SOLVER_BUSY]: Later.')
+    expect(error.name).toBe('SolveguardError')
+    expect(String(error)).toBe('SolveguardError: Later.')
+    expect(inspect(error).split('\n')[0]).toBe('SolveguardError [SOLVER_BUSY]: Later.')
     expect(error.layer).toBeUndefined()
   })
 
@@ -120,7 +120,8 @@ describe('DeniedError', () => {
     expect(denied).toBeInstanceOf(DeniedError)
     expect(denied).toBeInstanceOf(SolveguardError)
     expect(denied).toBeInstanceOf(Error)
-    expect(denied.name).toBe('DeniedError [ORIGIN_NOT_NAMED]')
+    expect(denied.name).toBe('DeniedError')
+    expect(inspect(denied)).toMatch(/^DeniedError \[ORIGIN_NOT_NAMED\]: No\.\n/)
     expect(new SolveguardError('SOLVER_BUSY', 'Later.')).not.toBeInstanceOf(DeniedError)
   })
 

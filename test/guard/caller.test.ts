@@ -33,7 +33,7 @@ it.each([
   const error = await thrownBy(signInOfTheUser(guard, pageUrl))
   expect(error.code).toBe(code)
   expect(error.stack).toMatch(/at (async )?signInOfTheUser \(.*caller\.test\.ts:\d+:\d+\)/)
-  expect(error.stack?.split('\n')[0]).toBe(`${error.name}: ${error.message}`)
+  expect(inspect(error).split('\n')[0]).toBe(`${error.name} [${code}]: ${error.message}`)
 })
 
 it("the caller's own line is in the stack of a solve that took too long", async () => {

@@ -14,6 +14,7 @@ import { createGuard } from '../../guard/create.js'
 import type { Guard, NarrowingInput } from '../../guard/types.js'
 import type { CaptchaOptions } from '../engine/captcha.js'
 import { guardContext } from '../playwright/index.js'
+import { codeInName } from './code-in-name.js'
 import { type CaptchaMatchers, matchers, registerCaptcha } from './matchers.js'
 import { observedGrant } from './observed-grant.js'
 import {
@@ -125,7 +126,7 @@ const withKey = base.extend<InternalTestArgs, CaptchaWorkerArgs & InternalWorker
   captchaGuard: [
     async ({ captchaKey: { options }, captchaSuite: { standIns } }, use) => {
       if (!options) throw missingOptions()
-      await using guard = await createGuard(standIns?.options ?? options)
+      await using guard = await codeInName(() => createGuard(standIns?.options ?? options))
       await use(guard)
     },
     { scope: 'worker' },

@@ -10,6 +10,7 @@ import type { Outcome, SolveResult } from '../engine/result.js'
 import type { SolvePageOptions } from '../engine/solve-page.js'
 import type { WaitForOptions } from '../engine/wait.js'
 import { type CallerLocation, callerLocation } from './caller.js'
+import { codeInName } from './code-in-name.js'
 import { autoTitle, oneTitle, reasonOf, solveTitle, type TestReport } from './report.js'
 
 /** The CAPTCHAs in a test's pages: those of its `context`. Without a page argument, the test's own `page` is used. */
@@ -150,10 +151,10 @@ export function createTestCaptcha(parts: TestCaptchaParts): TestCaptcha {
   return {
     grant: captcha.grant,
     async find(page = own) {
-      return await step('captcha.find', () => captcha.find(page), { box: true })
+      return await step('captcha.find', () => codeInName(() => captcha.find(page)), { box: true })
     },
     async waitFor(options) {
-      return await step('captcha.waitFor', () => captcha.waitFor(own, options), { box: true })
+      return await step('captcha.waitFor', () => codeInName(() => captcha.waitFor(own, options)), { box: true })
     },
     // Not one step: it solves while other steps run.
     auto(options) {
@@ -172,7 +173,7 @@ export function createTestCaptcha(parts: TestCaptchaParts): TestCaptcha {
       const call = callOf('solveImage')
       const solve = () => picture(call, element, () => captcha.solveImage(element, options))
       try {
-        return await step('captcha.solveImage', solve, { box: true })
+        return await step('captcha.solveImage', () => codeInName(solve), { box: true })
       } finally {
         await tell(call)
       }
@@ -181,7 +182,7 @@ export function createTestCaptcha(parts: TestCaptchaParts): TestCaptcha {
       const call = callOf('solveGrid')
       const solve = () => picture(call, options?.cells?.[0], () => captcha.solveGrid(options))
       try {
-        return await step('captcha.solveGrid', solve, { box: true })
+        return await step('captcha.solveGrid', () => codeInName(solve), { box: true })
       } finally {
         await tell(call)
       }
@@ -190,7 +191,7 @@ export function createTestCaptcha(parts: TestCaptchaParts): TestCaptcha {
       const call = callOf('solve')
       const solve = () => (isPage(first) ? solvePage(call, first, second) : solvePage(call, own, first))
       try {
-        return await step('captcha.solve', solve, { box: true })
+        return await step('captcha.solve', () => codeInName(solve), { box: true })
       } finally {
         await tell(call)
       }
