@@ -64,7 +64,8 @@ async function start(...args: string[]): Promise<Server> {
 
 /** One caller: a submit to the broker, without what the guard's own reserve and audit take, and a bare reply. */
 async function submits({ url, token }: Server, bare: Server): Promise<BenchRow> {
-  const guard = await benchGuard(memoryLedger(), noSink, instantService(new Promise(() => {})))
+  const service = heldService()
+  const guard = await benchGuard(memoryLedger(), noSink, service.transport)
   const host = hostOf(guard)
   const authorized = () =>
     new Promise<void>((resolve) => {
@@ -77,6 +78,7 @@ async function submits({ url, token }: Server, bare: Server): Promise<BenchRow> 
     [() => post(ofBroker, '/in.php', body), () => post(ofBare, '/in.php', body), authorized],
     300,
   )
+  service.release()
   await Promise.all([ofBroker.close(), ofBare.close(), guard.close()])
   const value = median(viaBroker) - median(alone)
   return {
@@ -159,10 +161,20 @@ async function byTurns(works: readonly (() => Promise<unknown>)[], times: number
   return taken
 }
 
+/** A service that answers no poll until it is released: a guard cannot close before. */
+function heldService() {
+  let release = (): void => {}
+  const gate = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  return { transport: instantService(gate), release: () => release() }
+}
+
 /** What 10,000 tasks under way take of the heap, with those of the guard. */
 async function memory(): Promise<BenchRow> {
   const count = 10_000
-  const guard = await benchGuard(memoryLedger(), noSink, instantService(new Promise(() => {})))
+  const service = heldService()
+  const guard = await benchGuard(memoryLedger(), noSink, service.transport)
   const { handler, tasks } = brokerHandler(guard, { acceptWaitMs: 0 })
   const { token } = await guard.issueToken({}, { ttl: '1d' })
   const body = Buffer.from(new URLSearchParams({ key: token, ...FIELDS }).toString())
@@ -173,6 +185,7 @@ async function memory(): Promise<BenchRow> {
   await new Promise((resolve) => setTimeout(resolve, 200))
   const value = (heap() - before) / count / 1024
   if (tasks.working < count) throw new Error(`only ${tasks.working} tasks are under way`)
+  service.release()
   await tasks.close()
   await guard.close()
   const name = `memory for each of ${count} tasks under way, the guard's included`
