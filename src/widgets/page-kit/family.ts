@@ -27,6 +27,8 @@ export interface WidgetView {
   readonly drawn?: boolean
   /** The answer that it holds; empty if there is none. Undefined: the family has none that a copy could have. */
   readonly answer?: string
+  /** Whether the answer that it holds is one of ours, whatever its fields have. */
+  readonly isOurs?: boolean
   /** What the vendor's API knows it by: its id, or its object. Undefined: by nothing that is known. */
   readonly ownId?: unknown
   /** Whether it is a copy of another one, by what the vendor's script has drawn. */

@@ -402,3 +402,29 @@ describe('a hostile page with a GeeTest', () => {
     expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, due: true }])
   })
 })
+
+describe('a GeeTest whose vendor draws it after it was answered', () => {
+  test('v3: has the answer in the fields that it draws', async () => {
+    await at.guard({}, fresh)
+    await at.newPage()
+    let release = () => {}
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    await at.page.route('**/get.php*', async (route) => {
+      await released
+      await route.continue()
+    })
+    await at.page.goto(`${at.site.url}/geetest`)
+    await made()
+    const found = await at.find()
+    const { solved } = await at.captcha.solve(at.page, { which: found })
+    release()
+    await drawn()
+    const validate = solved[0]?.solution.fields?.geetest_validate
+    await eventually(async () => (await at.page.inputValue('input[name=geetest_validate]')) === validate)
+    expect(await at.find()).toMatchObject([{ answered: true }])
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
+})

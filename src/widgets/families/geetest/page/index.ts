@@ -9,7 +9,7 @@ import { read } from '../../../page-kit/safe-read.js'
 import { text, trimmed } from '../../../page-kit/text.js'
 import type { GeetestFacts } from './facts.js'
 import { createField, fieldsOf, namesOf, proofOf, uncover } from './fields.js'
-import { type GeetestScan, type GeetestWidget, keyOf, placesOf, scanFrame, setting } from './scan.js'
+import { type GeetestScan, type GeetestWidget, keyOf, placesOf, scanFrame, setting, VERSIONS } from './scan.js'
 import { type InjectedSolution, isOpen } from './watch.js'
 
 interface GeetestView extends WidgetView {
@@ -48,6 +48,9 @@ function createView(context: PageContext, scan: GeetestScan, widget: GeetestWidg
       answered: answer !== '',
       executed: instance !== undefined && isOpen(instance),
     },
+    // Bound to a button of the page, it draws nothing before it is opened.
+    drawn: !instance || !element || dom.inElement(element, VERSIONS[v4 ? 1 : 0].holder).length > 0,
+    isOurs: instance?.injected !== undefined,
     answer,
     ownId: instance?.vendorObject,
     same(other) {

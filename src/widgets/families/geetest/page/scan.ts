@@ -28,7 +28,7 @@ interface ChallengeRequest {
 export type GeetestScan = FamilyScan<GeetestWidget>
 
 /** The element that each version renders, and its request for a challenge: a script, as it is cross-origin. */
-const VERSIONS = [
+export const VERSIONS = [
   { v4: false, holder: '.geetest_holder', script: 'script[src*="/get.php?"]', key: 'gt' },
   { v4: true, holder: '.geetest_captcha', script: 'script[src*="/load?"][src*="captcha_id="]', key: 'captcha_id' },
 ] as const
