@@ -8,6 +8,7 @@ import type { BenchRow } from './row.js'
 const BENCHMARKS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   guard: async () => (await import('./guard.js')).guardBench(),
   ledger: async () => (await import('./ledger.js')).ledgerBench(),
+  imports: async () => (await import('./imports.js')).importsBench(),
   tokens: async () => (await import('./tokens.js')).tokensBench(),
   register: async () => (await import('./register.js')).registerBench(),
   secrets: async () => (await import('./secrets.js')).secretsBench(),

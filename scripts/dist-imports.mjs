@@ -8,6 +8,7 @@
 const LOADED_WHEN_USED = [
   'guard/create',
   'guard/explain-policy',
+  'guard/format-status',
   'policy/narrow',
   'policy/schema',
   'adapters/playwright/index',

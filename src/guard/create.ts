@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { fanOutAudit } from '../audit/fan-out.js'
 import { jsonlAudit } from '../audit/jsonl.js'
 import { systemClock } from '../base/clock.js'
+import { SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
 import { defaultStateDir } from '../base/state-dir.js'
 import { createTransport, type TransportOptions } from '../egress/create.js'
@@ -40,6 +41,7 @@ export async function createGuardOver(
   options: GuardOptions,
   { sockets }: Pick<TransportOptions, 'sockets'>,
 ): Promise<Guard> {
+  refuseBun()
   const { secretCache, connectWithin } = checkGuardOptions(options)
   const { clock = systemClock, ca } = options
   // Copied before anything is awaited: what the caller changes in its own objects afterwards has no effect.
@@ -73,6 +75,12 @@ export async function createGuardOver(
     tokenKeys: options.tokens?.keys ?? tokenKeyFile(join(stateDir, 'token.key'), () => keepOutOfGit(stateDir)),
   }
   return composeGuard(policy, { ...parts, telemetry: await loadTelemetry() })
+}
+
+/** On Bun the HTTP client does not report the moment at which a request was sent, by which money counts as spent. */
+function refuseBun(): void {
+  if (process.versions.bun === undefined) return
+  throw new SolveguardError('CONFIG_INVALID', 'solveguard does not run on Bun: run it with Node.js or Deno.')
 }
 
 /** Writes a `.gitignore` into a new state folder, so that it is committed to no repository. */

@@ -162,7 +162,11 @@ describe('a ledger file that several processes use at once', () => {
       await startWorker(script, { ...work, dir: state, times: 0 }, { strace }).ended
       // All locks of opening, and then none.
       const locks = readFileSync(log, 'utf8').split('\n').length
-      const said = await spendWhileFailing(`fcntl:error=ENOLCK:when=${locks - 3}+`)
+      let said = await spendWhileFailing(`fcntl:error=ENOLCK:when=${locks - 3}+`)
+      // Closing takes some of these locks too, how many depends on the version of SQLite.
+      for (let sooner = 4; sooner < 8 && (said?.errors.length ?? 0) <= 3; sooner++) {
+        said = await spendWhileFailing(`fcntl:error=ENOLCK:when=${locks - sooner}+`)
+      }
       expect(said?.errors.length).toBeGreaterThan(3)
       expect(said?.errors[0]).toBe('SQLITE_PROTOCOL')
       expect(new Set(said?.errors.slice(1))).toEqual(new Set(['LOCKS_FAIL']))

@@ -27,7 +27,10 @@ export interface Connection {
 export interface SqliteDriver {
   /** `node:sqlite` or `libsql`. */
   readonly name: string
-  /** How many files this process has to be able to open for the first connection. With fewer the library may abort. */
+  /**
+   * How many files this process has to be able to open for the first connection. With fewer the library may fail
+   * half-way, or abort the process.
+   */
   readonly descriptors: number
   /**
    * @param file its path, or `:memory:`

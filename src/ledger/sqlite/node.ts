@@ -25,7 +25,8 @@ export function nodeDriver(): SqliteDriver | undefined {
   if (typeof library?.DatabaseSync !== 'function') return undefined
   return {
     name: 'node:sqlite',
-    descriptors: 0,
+    // Of a new file: itself, its journal, the folder, its -wal and -shm files, and one more.
+    descriptors: 6,
     connect: (file, busyMs) => new NodeConnection(library, file, busyMs),
     address: (path) => path,
   }
