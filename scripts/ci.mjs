@@ -25,6 +25,8 @@ process.env.FAULTS = 'sample'
 await step('npm test -- --project faults', 'npm', ['test', '--', '--project', 'faults'])
 await step('npm run check', 'npm', ['run', 'check'])
 const node = installNode(CURRENT_NODE)
+// The file ledger's other SQLite library.
+await step(`the faults on Node ${CURRENT_NODE}`, node, ['scripts/test.mjs', '--project', 'faults'])
 await step(`the tests on Node ${CURRENT_NODE}`, node, ['scripts/test.mjs', ...NOT_ABOUT_NODE])
 for (const remark of remarks) console.log(remark)
 console.log(`\n${totals.passed} passed, ${totals.failed} failed`)
