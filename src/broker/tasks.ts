@@ -86,8 +86,11 @@ export interface TaskLimits {
 
 /** How many tasks there were, since the broker was started. */
 export interface TaskCounts {
+  /** Accepted from clients. */
   submitted: number
+  /** Solved by the service. */
   solved: number
+  /** Ended without an answer. */
   failed: number
   /** Solved, and given to their client. */
   fetched: number

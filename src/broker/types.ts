@@ -2,11 +2,13 @@ import type { MaybePromise } from '../base/async.js'
 
 /** A request, wherever it came from: a socket, or a call that was intercepted in this process. */
 export interface BrokerRequest {
+  /** The HTTP method. */
   readonly method: string
   /** The path with its query. */
   readonly url: string
   /** By their names in lower case. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  /** The whole body; empty without one. */
   readonly body: Buffer
   /**
    * The host that the client meant to reach, where the connection tells it: a proxy's CONNECT, TLS's server name.
@@ -23,7 +25,9 @@ export interface BrokerRequest {
 
 /** A reply. */
 export interface BrokerResponse {
+  /** The HTTP status. */
   readonly status: number
+  /** By their names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   /** The whole body, or its parts as they come. */
   readonly body: string | AsyncIterable<string>

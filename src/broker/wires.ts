@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { isPromise, type MaybePromise } from '../base/async.js'
+import { isPromise, type MaybePromise, promised } from '../base/async.js'
 import { messageOf, SolveguardError } from '../base/errors.js'
 import type { TaskHost } from '../guard/hosting.js'
 import { challengeOf } from '../wires/challenge.js'
@@ -115,7 +115,7 @@ export class ServiceInterface {
       case 'in':
         return this.#submit(caller, request, service)
       case 'res': {
-        const polls = ids.map((id) => this.#deps.tasks.poll(caller, parseId(id, this.#deps.host.name)))
+        const poll = (id: string) => this.#deps.tasks.poll(caller, parseId(id, this.#deps.host.name))
         const replies = (results: readonly PollResult[]): BrokerResponse => {
           const [only] = results
           const of = results.length === 1 && only && 'service' in only ? only.service : undefined
@@ -124,7 +124,10 @@ export class ServiceInterface {
             of,
           )
         }
-        return polls.some(isPromise) ? Promise.all(polls).then(replies) : replies(polls as PollResult[])
+        const [id = ''] = ids
+        if (ids.length > 1) return Promise.all(ids.map((each) => promised(() => poll(each)))).then(replies)
+        const result = poll(id)
+        return isPromise(result) ? result.then((later) => replies([later])) : replies([result])
       }
       case 'report':
         return encode(
