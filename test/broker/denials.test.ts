@@ -279,3 +279,24 @@ describe('what a service says of a task', () => {
     expect(reply).toMatchObject({ errorId: dialect === 'capsolver' ? 1 : 12, errorCode: 'ERROR_CAPTCHA_UNSOLVABLE' })
   })
 })
+
+describe('a client of CaptchaAI that is refused for want of room', () => {
+  it('is told by threadsinfo that all threads are busy, upon which it waits, and of a budget that they are not', async () => {
+    const budget = { perDay: usd(0.0025), concurrent: 5, perMinute: 1 }
+    const rig = await brokerRig({ as: 'captchaai', policy: { budget } })
+    const submit = () => ask(rig, 'captchaai', {})
+    const threads = async () => JSON.parse(await rig.form('/res.php', { action: 'threadsinfo', json: '1' }))
+    expect(await submit()).toMatchObject({ status: 1 })
+    expect(await submit()).toMatchObject({
+      request: 'ERROR_ZERO_BALANCE',
+      error_text: expect.stringMatching(/a minute/),
+    })
+    expect(await threads()).toEqual({ threads: 5, working_threads: 5 })
+    const poor = await brokerRig({ as: 'captchaai', policy: { budget: { perDay: usd(0.0005), concurrent: 5 } } })
+    expect(await ask(poor, 'captchaai', {})).toMatchObject({ request: 'ERROR_ZERO_BALANCE' })
+    expect(JSON.parse(await poor.form('/res.php', { action: 'threadsinfo', json: '1' }))).toEqual({
+      threads: 5,
+      working_threads: 0,
+    })
+  })
+})

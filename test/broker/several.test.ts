@@ -9,7 +9,7 @@ import { type BrokerRig, type BrokerRigOptions, brokerRig, OTHER_TOKEN, PAGE, SI
 const FORM = { method: 'userrecaptcha', googlekey: SITEKEY, pageurl: PAGE }
 
 /** Makes brokers of one ledger, each with a guard of its own, as processes have them. */
-function brokersOf(service: SolverService, clock: ManualClock, options: BrokerRigOptions = {}) {
+function brokersOf(service: SolverService, clock: ManualClock | undefined, options: BrokerRigOptions = {}) {
   const shared = memoryLedger()
   const ledger: Ledger = new Proxy(shared, {
     get: (target, name: keyof Ledger) => {
@@ -18,8 +18,8 @@ function brokersOf(service: SolverService, clock: ManualClock, options: BrokerRi
       return typeof value === 'function' ? value.bind(target) : value
     },
   })
-  const polling = { firstPollMs: 500, everyMs: 500 }
-  return () => brokerRig({ service, clock, ledger, polling, ...options })
+  const polling = clock ? { firstPollMs: 500, everyMs: 500 } : { firstPollMs: 5, everyMs: 5 }
+  return () => brokerRig({ service, ...(clock && { clock }), ledger, polling, ...options })
 }
 
 async function stage(solveMs = 2_000) {
@@ -142,5 +142,41 @@ describe('a broker that drains', () => {
     await settleWith(clock, a.tasks.drain(10_000), 500)
     await a.tasks.close()
     expect(a.tasks.counts).toMatchObject({ solved: 1, fetched: 0, unclaimed: 1 })
+  })
+})
+
+describe('two brokers that are exchanged under load', () => {
+  it('lose no solve, where submits go to whichever is ready', async () => {
+    const service = await startSolverService({ solveMs: 20 })
+    after(() => service.close())
+    const shared = brokersOf(service, undefined)
+    const blue = await shared()
+    let green: BrokerRig | undefined
+    const isReady = async ({ handler }: BrokerRig) =>
+      (await handler({ method: 'GET', url: '/readyz', headers: {}, body: Buffer.alloc(0) })).status === 200
+    const solveOne = async (): Promise<string> => {
+      const at = (await isReady(blue)) ? blue : (green as BrokerRig)
+      const reply = await at.form('/in.php', FORM)
+      if (!reply.startsWith('OK|')) return reply
+      for (;;) {
+        // A balancer sends polls anywhere.
+        const polled = await pollAt(green && Math.random() < 0.5 ? green : at, reply.slice(3))
+        if (polled !== 'CAPCHA_NOT_READY') return polled
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+    }
+    const outcomes: string[] = []
+    const client = async () => {
+      for (let i = 0; i < 12; i++) outcomes.push(await solveOne())
+    }
+    const clients = Promise.all(Array.from({ length: 5 }, client))
+    await expect.poll(() => outcomes.length).toBeGreaterThan(10)
+    green = await shared()
+    await blue.tasks.drain(30_000)
+    await blue.tasks.close()
+    await clients
+    expect(outcomes).toHaveLength(60)
+    expect(outcomes.filter((outcome) => !outcome.startsWith('OK|'))).toEqual([])
+    expect(service.tasks).toHaveLength(60)
   })
 })
