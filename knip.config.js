@@ -10,7 +10,7 @@ export default {
     'src/demo/*.ts',
     'src/cli/main.ts',
     // Bundled into strings by scripts/page-script.mjs.
-    'src/widgets/page/{main,init-script,hold-script,add-family}.ts',
+    'src/widgets/page/{main,init-script,hold-script,wait-script,add-family}.ts',
     'scripts/**/*.mjs',
     'bench/{main,ledger-worker,broker-server}.ts',
     // Processes that tests start, and kill.
