@@ -1,5 +1,5 @@
-// A process of the benchmark of the broker: a broker whose service never answers (`broker`) or at once (`instant`), or a
-// bare fastify that gives the same reply (`bare`). Prints its address, and the token that it takes.
+// A process of the benchmark of the broker: a broker whose service never answers (`broker`) or answers at once
+// (`instant`), or a bare fastify that gives the same reply (`bare`). Prints its address, and the token that it takes.
 import fastify from 'fastify'
 import { startBroker } from '../src/broker/server.js'
 import { memoryLedger } from '../src/ledger/memory.js'
