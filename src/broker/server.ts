@@ -120,7 +120,10 @@ export interface Broker extends AsyncDisposable {
 
 const expectedWait = 'expected 0s to 3500ms'
 
-const shape = z.looseObject({
+// Strict: an option that is not known, such as one for TLS, must not be taken for one that works.
+const shape = z.strictObject({
+  guard: z.unknown(),
+  logger: z.unknown().optional(),
   host: z.string({ error: 'expected an address' }).optional(),
   port: z.number({ error: 'expected a port' }).int().min(0).max(65_535).optional(),
   allowPlain: z.boolean({ error: 'expected true or false' }).optional(),
