@@ -1,7 +1,9 @@
 import type { AddressInfo } from 'node:net'
+import { resolve } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { SolveguardError } from '../base/errors.js'
+import { defaultStateDir } from '../base/state-dir.js'
 import { VERSION } from '../base/version.js'
 import { hostOf } from '../guard/hosting.js'
 import type { Logger } from '../guard/observability/log.js'
@@ -12,9 +14,12 @@ import { duration } from '../policy/shapes.js'
 import { adminHandler, checkAdminToken } from './admin.js'
 import { OwnInterface } from './api.js'
 import { type Authenticate, tokenAuthentication } from './auth.js'
+import { checkCertificate, Front, type FrontOptions, type FrontTls } from './front.js'
 import { createHandler } from './handler.js'
 import { createListener } from './listener.js'
 import { Metrics } from './metrics.js'
+import { privateCa } from './private-ca.js'
+import { ForwardProxy, type ProxyOptions } from './proxy.js'
 import { BrokerTasks, type TaskCounts } from './tasks.js'
 import type { BrokerHandler } from './types.js'
 import { ServiceInterface } from './wires.js'
@@ -58,6 +63,38 @@ export interface BrokerOptions {
    * @default none
    */
   trustedProxies?: readonly string[] | undefined
+  /**
+   * TLS. `'private'` makes an authority of the broker's own in `stateDir`, which can certify nothing but the services'
+   * hosts, `host` and `names`; clients trust one file, `broker.caFile`. Or a certificate (PEM) and its key.
+   *
+   * @default none // plain HTTP
+   */
+  tls?: 'private' | { cert: string; key: string } | undefined
+  /**
+   * With `tls: 'private'`: names and addresses by which clients reach the broker, besides `host`.
+   *
+   * @default none
+   */
+  names?: readonly string[] | undefined
+  /**
+   * Certificates (PEM) of the authorities of clients: a connection needs a certificate of theirs (mutual TLS).
+   *
+   * @default none
+   */
+  clientCa?: string | undefined
+  /**
+   * The folder of the private authority.
+   *
+   * @default the variable SOLVEGUARD_STATE_DIR, else '.solveguard' in the project's folder
+   */
+  stateDir?: string | undefined
+  /**
+   * Whether the broker is a forward proxy too: CONNECT to a service's host ends here, with the token as the proxy's
+   * password or where the key would be. It needs `tls`. An object names other hosts to which tunnels are opened.
+   *
+   * @default false
+   */
+  proxy?: boolean | ProxyOptions | undefined
   /**
    * A second listener for an operator: issue, revoke, pause, resume, status.
    *
@@ -104,6 +141,8 @@ export interface CloseOptions {
 export interface Broker extends AsyncDisposable {
   /** Its address: `http://127.0.0.1:41234`. Clients take it where they would take a service's. */
   readonly url: string
+  /** With `tls: 'private'`, the file that clients have to trust. */
+  readonly caFile?: string | undefined
   /** The address of the admin listener, where there is one. */
   readonly adminUrl?: string | undefined
   /** Request to response, without a socket. */
@@ -129,6 +168,23 @@ const shape = z.strictObject({
   allowPlain: z.boolean({ error: 'expected true or false' }).optional(),
   acceptWait: duration.refine((ms) => ms >= 0 && ms <= 3_500, expectedWait).optional(),
   trustedProxies: z.array(z.string()).optional(),
+  tls: z
+    .union([z.literal('private'), z.strictObject({ cert: z.string(), key: z.string() })], {
+      error: "expected 'private' or { cert, key }",
+    })
+    .optional(),
+  names: z.array(z.string().regex(/^[\w.:-]+$/, { error: 'expected a host name or an address' })).optional(),
+  clientCa: z.string({ error: 'expected certificates in PEM' }).optional(),
+  stateDir: z.string({ error: 'expected a folder' }).optional(),
+  proxy: z
+    .union([
+      z.boolean(),
+      z.strictObject({
+        allow: z.array(z.string()).optional(),
+        privateAddresses: z.array(z.string()).optional(),
+      }),
+    ])
+    .optional(),
   admin: z
     .strictObject({
       token: z.string({ error: 'expected a text' }),
@@ -159,10 +215,25 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const checked = check(shape, options, 'startBroker')
   const { host: address = '127.0.0.1', port = 0, acceptWait: acceptWaitMs = 3_000, trustedProxies } = checked
   const { admin, allowPlain = false } = checked
-  for (const each of [address, admin?.host ?? '127.0.0.1']) checkPlain(each, allowPlain)
+  const secured = tlsOf(checked, address)
+  for (const each of [...(secured ? [] : [address]), admin?.host ?? '127.0.0.1']) checkPlain(each, allowPlain)
   const adminToken = admin && checkAdminToken(admin.token)
   const { handler, tasks } = brokerHandler(guard, { acceptWaitMs })
-  const app = await createListener({ handler, logger, trustedProxies })
+  const authenticate = tokenAuthentication(guard, hostOf(guard).clock)
+  const proxy = proxyOf(checked.proxy, secured, authenticate)
+  const fronts: Front[] = []
+  const app = await createListener({
+    handler,
+    logger,
+    trustedProxies,
+    context: (request) => fronts[0]?.context(request) ?? {},
+  })
+  if (secured) {
+    const plain = secured.clientCa === undefined && (isLoopback(address) || allowPlain)
+    const front = new Front(app.server, { tls: secured, plain, connect: proxy })
+    fronts.push(front)
+    app.addHook('preClose', async () => front.close())
+  }
   const adminApp =
     adminToken === undefined ? undefined : await createListener({ handler: adminHandler(guard, adminToken), logger })
   await tasks.open()
@@ -170,6 +241,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   let adminUrl: string | undefined
   try {
     url = await listen(app, address, port)
+    if (secured) url = url.replace('http:', 'https:')
     if (adminApp) adminUrl = await listen(adminApp, admin?.host ?? '127.0.0.1', admin?.port ?? 0)
   } catch (error) {
     await app.close()
@@ -185,12 +257,52 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   }
   return {
     url,
+    caFile: secured?.caFile,
     adminUrl,
     handler,
     counts: tasks.counts,
     close,
     [Symbol.asyncDispose]: () => close(),
   }
+}
+
+/** @throws SolveguardError `CONFIG_INVALID`, `BROKER_UNSAFE` */
+function tlsOf(
+  { tls, names = [], clientCa, stateDir }: Pick<BrokerOptions, 'tls' | 'names' | 'clientCa' | 'stateDir'>,
+  address: string,
+): (FrontTls & { readonly caFile?: string }) | undefined {
+  if (tls === undefined) {
+    if (clientCa === undefined) return undefined
+    throw new SolveguardError('CONFIG_INVALID', 'startBroker: clientCa needs tls.')
+  }
+  if (tls !== 'private') {
+    try {
+      checkCertificate(tls)
+    } catch (cause) {
+      throw new SolveguardError('CONFIG_INVALID', 'startBroker: tls: the certificate or its key cannot be used.', {
+        cause,
+      })
+    }
+    return { certificate: () => tls, clientCa }
+  }
+  const own = /^(?:0\.0\.0\.0|::)$/.test(address) ? names : [address, ...names]
+  return { ...privateCa(stateDir === undefined ? defaultStateDir() : resolve(stateDir), own), clientCa }
+}
+
+function proxyOf(
+  options: boolean | ProxyOptions | undefined,
+  secured: FrontTls | undefined,
+  authenticate: Authenticate,
+): FrontOptions['connect'] {
+  if (options === undefined || options === false) return undefined
+  if (!secured) {
+    throw new SolveguardError(
+      'CONFIG_INVALID',
+      "startBroker: proxy needs tls: the services' clients speak TLS through it.",
+    )
+  }
+  const proxy = new ForwardProxy(options === true ? {} : options, authenticate)
+  return (request, socket, tunnels) => void proxy.connect(request, socket, tunnels).catch(() => socket.destroy())
 }
 
 /** The handler of a guard's broker, and its tasks. */

@@ -1,0 +1,196 @@
+import { lookup } from 'node:dns/promises'
+import type { IncomingMessage } from 'node:http'
+import { BlockList, connect, isIP } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { SolveguardError } from '../base/errors.js'
+import { isPublicHost } from '../base/public-host.js'
+import { type Authenticate, MAX_CREDENTIAL_LENGTH } from './auth.js'
+import { serviceOfHost } from './dialects.js'
+import type { Tunnels } from './front.js'
+import { credentialIn } from './read-request.js'
+
+const CONNECT_MS = 10_000
+const IDLE_MS = 120_000
+
+/** Options of the forward proxy. */
+export interface ProxyOptions {
+  /**
+   * Other hosts to which tunnels are opened, for clients whose whole traffic goes through the proxy: `pypi.org`,
+   * `*.example.com` (names below it), `example.com:8443`; the port is 443 by default. A tunnel needs a token that is
+   * good.
+   *
+   * @default none
+   */
+  allow?: readonly string[] | undefined
+  /**
+   * Addresses and networks of the broker's own network that tunnels may reach: `10.1.2.3`, `10.1.0.0/16`.
+   *
+   * @default none
+   */
+  privateAddresses?: readonly string[] | undefined
+}
+
+/** Where a CONNECT leads. */
+type Route =
+  | { readonly kind: 'here'; readonly host: string }
+  | { readonly kind: 'tunnel'; readonly host: string; readonly port: number }
+  | { readonly kind: 'refused'; readonly sentence: string }
+
+/** Looks a name up. */
+export type Resolve = (host: string) => Promise<readonly string[]>
+
+/** The broker as a forward proxy: CONNECT to a service's host ends here, and leads nowhere else but to named hosts. */
+export class ForwardProxy {
+  readonly #rules: readonly Rule[]
+  readonly #private: BlockList
+  readonly #authenticate: Authenticate
+  readonly #resolve: Resolve
+
+  /** @throws SolveguardError `CONFIG_INVALID` */
+  constructor(options: ProxyOptions, authenticate: Authenticate, resolve: Resolve = resolveAll) {
+    this.#rules = (options.allow ?? []).map(ruleOf)
+    this.#private = blockListOf(options.privateAddresses ?? [])
+    this.#authenticate = authenticate
+    this.#resolve = resolve
+  }
+
+  async connect(request: IncomingMessage, socket: Duplex, tunnels: Tunnels): Promise<void> {
+    tunnels.track(socket)
+    const credential = credentialIn(request, 'proxy-authorization')
+    const route = this.route(request.url ?? '')
+    if (route.kind === 'refused') return refuse(socket, '403 Forbidden', route.sentence)
+    if (route.kind === 'here') {
+      socket.write(ESTABLISHED)
+      tunnels.end(socket, { host: route.host, ...(credential !== undefined && { credential }) })
+      return
+    }
+    try {
+      if (!credential || credential.length > MAX_CREDENTIAL_LENGTH) throw new Error('no token')
+      await this.#authenticate(credential, 'spend')
+    } catch {
+      const sentence = 'A tunnel to another host needs a token as the password of the proxy.'
+      return refuse(
+        socket,
+        '407 Proxy Authentication Required',
+        sentence,
+        'proxy-authenticate: Basic realm="token"\r\n',
+      )
+    }
+    const address = await this.#addressOf(route.host)
+    if (address === undefined) {
+      return refuse(socket, '403 Forbidden', `${route.host} has no address that this proxy may reach.`)
+    }
+    tunnel(socket, address, route.port, tunnels)
+  }
+
+  /** Where a CONNECT to `authority` leads. */
+  route(authority: string): Route {
+    const [, name = '', digits = ''] = /^(\[[\da-f:.]{2,45}\]|[\w.-]{1,253}):(\d{1,5})$/i.exec(authority) ?? []
+    const port = Number(digits)
+    // The URL parser writes an address in any of its forms, such as 2130706433, as four numbers.
+    const url = name && URL.canParse(`http://${name}/`) ? new URL(`http://${name}/`) : undefined
+    if (!url || port < 1 || port > 65_535) return { kind: 'refused', sentence: 'CONNECT takes a host and a port.' }
+    const host = url.hostname.replace(/\.$/, '').replace(/^\[|\]$/g, '')
+    if (serviceOfHost(host) !== undefined) {
+      if (port === 443) return { kind: 'here', host }
+      return { kind: 'refused', sentence: `This proxy answers for ${host} on port 443 only.` }
+    }
+    if (this.#rules.some((rule) => rule(host, port))) return { kind: 'tunnel', host, port }
+    return { kind: 'refused', sentence: `This proxy leads to the solving services only, not to ${host}:${port}.` }
+  }
+
+  /** Looked up once: what was checked is what is connected to. */
+  async #addressOf(host: string): Promise<string | undefined> {
+    const found = isIP(host) ? [host] : await this.#resolve(host).catch(() => [])
+    return found.find((address) => isReachable(address) || this.#private.check(...withFamily(address)))
+  }
+}
+
+type Rule = (host: string, port: number) => boolean
+
+function ruleOf(text: string): Rule {
+  const [, star, name = '', digits = '443'] = /^(\*\.)?(\[[\da-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?$/i.exec(text) ?? []
+  const url = name && URL.canParse(`http://${name}/`) ? new URL(`http://${name}/`) : undefined
+  if (!url) {
+    throw new SolveguardError(
+      'CONFIG_INVALID',
+      `startBroker: proxy.allow: expected a host such as pypi.org, not ${text}.`,
+    )
+  }
+  const named = url.hostname.replace(/\.$/, '').replace(/^\[|\]$/g, '')
+  const wanted = Number(digits)
+  return (host, port) => port === wanted && (star ? host.endsWith(`.${named}`) : host === named)
+}
+
+function blockListOf(ranges: readonly string[]): BlockList {
+  const list = new BlockList()
+  for (const range of ranges) {
+    const [address = '', bits] = range.split('/')
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    try {
+      if (bits === undefined) list.addAddress(address, family)
+      else list.addSubnet(address, Number(bits), family)
+    } catch {
+      const sentence = `startBroker: proxy.privateAddresses: expected an address or a network, not ${range}.`
+      throw new SolveguardError('CONFIG_INVALID', sentence)
+    }
+  }
+  return list
+}
+
+const withFamily = (address: string) => [address, isIP(address) === 6 ? 'ipv6' : 'ipv4'] as const
+
+/** Networks that translate to IPv4 addresses, which may be private, and those for tests and special use. */
+const SPECIAL = blockListOf([
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '::/96',
+  '64:ff9b::/96',
+  '64:ff9b:1::/48',
+  '2002::/16',
+  '2001::/23',
+  'fec0::/10',
+])
+
+function isReachable(address: string): boolean {
+  const isMapped = isIP(address) === 6 && /^(?:0*:)*:?(?:0*:)?ffff:/i.test(address)
+  return !isMapped && isPublicHost(address) && !SPECIAL.check(...withFamily(address))
+}
+
+async function resolveAll(host: string): Promise<string[]> {
+  const found = await lookup(host, { all: true, verbatim: true })
+  return found.map(({ address }) => address)
+}
+
+const ESTABLISHED = 'HTTP/1.1 200 Connection established\r\n\r\n'
+
+function tunnel(socket: Duplex, host: string, port: number, tunnels: Tunnels): void {
+  const onward = connect({ host, port, timeout: CONNECT_MS })
+  tunnels.track(onward)
+  const end = (): void => {
+    onward.destroy()
+    socket.destroy()
+  }
+  onward.on('timeout', end).on('error', () => {})
+  socket.once('close', end)
+  let isOpen = false
+  onward.once('close', () => {
+    if (isOpen) end()
+    else refuse(socket, '502 Bad Gateway', `No connection to ${host}:${port}.`)
+  })
+  onward.once('connect', () => {
+    isOpen = true
+    onward.setTimeout(IDLE_MS)
+    socket.write(ESTABLISHED)
+    socket.pipe(onward).pipe(socket)
+  })
+}
+
+function refuse(socket: Duplex, status: string, sentence: string, more = ''): void {
+  const length = Buffer.byteLength(sentence)
+  const head = `content-type: text/plain; charset=utf-8\r\ncontent-length: ${length}\r\nconnection: close\r\n${more}`
+  socket.end(`HTTP/1.1 ${status}\r\n${head}\r\n${sentence}`)
+}
