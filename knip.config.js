@@ -20,8 +20,6 @@ export default {
     'test/widgets/npm/apps/*',
     'examples/**/*.{ts,mjs,cjs}',
   ],
-  // Applications that tests run under solveguard/register, with packages of their own.
-  ignore: ['test/intercept/apps/**'],
   project: ['src/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.mjs', 'test/**/*.ts'],
   // A type that explains another one of its file may be exported for its name alone.
   ignoreExportsUsedInFile: { interface: true, type: true },
