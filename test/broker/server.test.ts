@@ -30,8 +30,8 @@ describe('startBroker', () => {
     const { guard } = await rig()
     await expect(startBroker({ guard, port: 70_000 })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
     await expect(startBroker({ guard, acceptWait: '10s' })).rejects.toThrow(/acceptWait.*0s to 3500ms/)
-    const unknown: object = { guard, tls: 'private' }
-    await expect(startBroker(unknown as { guard: typeof guard })).rejects.toThrow(/tls/)
+    const unknown: object = { guard, tsl: 'private' }
+    await expect(startBroker(unknown as { guard: typeof guard })).rejects.toThrow(/tsl/)
     const notAGuard: object = {}
     await expect(startBroker({ guard: notAGuard as typeof guard })).rejects.toThrow(/createGuard\(\)/)
   })
