@@ -22,7 +22,7 @@ describe('policy.budget.perPage', () => {
     const pageLoad = {}
     const solves = [1, 2, 3].map(() => guard.solve(challenge, { pageLoad }))
     expect(await errorOf(solves[2] as Promise<unknown>)).toMatchObject({
-      name: expect.stringMatching(/^DeniedError /),
+      name: 'DeniedError',
       code: 'PAGE_LIMIT_REACHED',
       layer: 'spending',
       details: { limit: 2, used: 2 },
