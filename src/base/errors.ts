@@ -233,6 +233,10 @@ export const CODES = {
     meaning: 'The broker would be reachable in a way that gives its tokens or its rights away.',
     remedy: 'Do what the message says: listen on loopback, use TLS, or choose a token that nobody can guess.',
   },
+  GUARD_WITHOUT_KEY: {
+    meaning: 'A guard that holds a token and no key was asked for what only the guard behind the broker can do.',
+    remedy: 'Ask the guard that holds the key, or use the admin listener of its broker.',
+  },
   CONNECTION_BYPASSES_GUARD: {
     meaning: 'Under `solveguard/register`, a connection to a service was opened in a way that the guard cannot answer.',
     remedy: 'Use HTTPS, by a function of Node or a library that uses them, and do not look the name up beforehand.',

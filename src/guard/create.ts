@@ -17,10 +17,13 @@ import { composeGuard } from './compose.js'
 import { machineKeys } from './keys/machine-keys.js'
 import { loadTelemetry } from './observability/load-telemetry.js'
 import { checkGuardOptions, type GuardOptions } from './options.js'
+import { createLightGuard } from './remote/guard.js'
+import type { LightGuardOptions } from './remote/options.js'
 import type { Guard } from './types.js'
 
 /**
- * Creates a guard: the only object that may spend a solver service's balance.
+ * Creates a guard: the only object that may spend a solver service's balance. With `broker` and `token` it holds no
+ * key, and the guard behind the broker spends.
  *
  * @throws SolveguardError `CONFIG_INVALID` that names each wrong field; `DeniedError` (`LEDGER_UNAVAILABLE`,
  *   `AUDIT_UNAVAILABLE`) where the ledger or the audit log cannot be opened
@@ -32,7 +35,11 @@ import type { Guard } from './types.js'
  * const { token } = await guard.solve({ family: 'recaptcha', variant: 'v2-checkbox', sitekey, pageUrl })
  * await guard.close()
  */
-export async function createGuard(options: GuardOptions): Promise<Guard> {
+export async function createGuard(options: GuardOptions | LightGuardOptions): Promise<Guard> {
+  if (isLight(options)) {
+    refuseBun()
+    return createLightGuard(options)
+  }
   return createGuardOver(options, {})
 }
 
@@ -75,6 +82,10 @@ export async function createGuardOver(
     tokenKeys: options.tokens?.keys ?? tokenKeyFile(join(stateDir, 'token.key'), () => keepOutOfGit(stateDir)),
   }
   return composeGuard(policy, { ...parts, telemetry: await loadTelemetry() })
+}
+
+function isLight(options: GuardOptions | LightGuardOptions): options is LightGuardOptions {
+  return typeof options === 'object' && options !== null && 'broker' in options
 }
 
 /** On Bun the HTTP client does not report the moment at which a request was sent, by which money counts as spent. */

@@ -29,6 +29,14 @@ export function closed(): SolveguardError {
   )
 }
 
+/** The error of a call that only the guard behind a broker can answer. @param call such as `pause` */
+export function withoutKey(call: string): SolveguardError {
+  return new SolveguardError(
+    'GUARD_WITHOUT_KEY',
+    `${call}: this guard holds a token and no key; do it with the guard behind the broker.`,
+  )
+}
+
 /** The error of a solve whose signal was aborted. */
 export function aborted(): SolveguardError {
   return new SolveguardError('SOLVE_ABORTED', 'The solve was aborted by its caller.')

@@ -178,7 +178,8 @@ export class PolicyGrant implements Grant, GrantContext {
   }
 
   stream(challenges: Iterable<ChallengeInput> | AsyncIterable<ChallengeInput>, options?: StreamOptions): SolveStream {
-    return solveStream(this.#deps, this.#solving, this, withVariants(challenges), options)
+    const { pipeline, recovery } = this.#solving
+    return solveStream(this.#deps, pipeline, this, withVariants(challenges), options, { deps: this.#deps, recovery })
   }
 
   narrow(narrowing: NarrowingInput, { name, subject }: NarrowOptions = {}): Grant {
@@ -331,7 +332,8 @@ export class PolicyGrant implements Grant, GrantContext {
   }
 }
 
-function timeOf(at: Date): number {
+/** @throws SolveguardError `CONFIG_INVALID` for what is no valid date */
+export function timeOf(at: Date): number {
   const ms = at instanceof Date ? at.getTime() : Number.NaN
   if (Number.isFinite(ms)) return ms
   throw new SolveguardError('CONFIG_INVALID', "options.at: expected a Date such as new Date('2026-12-24T10:00Z').")
@@ -358,7 +360,8 @@ function checkReach({ accounts }: Pick<GrantDeps, 'accounts'>, host: string): vo
   )
 }
 
-function withoutPassword(proxy: string): string {
+/** A proxy's address that can be shown. */
+export function withoutPassword(proxy: string): string {
   const url = new URL(proxy)
   if (!url.username && !url.password) return proxy
   url.username = '***'

@@ -5,6 +5,7 @@ export { type ExplainPolicyOptions, explainPolicy } from './explain-policy.js'
 export { formatStatus } from './format-status.js'
 export type { Logger } from './observability/log.js'
 export type { GuardOptions } from './options.js'
+export type { LightGuardOptions } from './remote/options.js'
 export type {
   Advice,
   AdviceOptions,

@@ -55,6 +55,22 @@ export async function narrowToken(
   options: NarrowTokenOptions = {},
 ): Promise<string> {
   const { ttl: ttlMs, subject, clock = systemClock } = check(optionsShape, options, 'narrowToken')
+  return addLink(token, policy, { ttlMs, subject, now: clock.now() })
+}
+
+/** A link to add. */
+export interface NewLink {
+  /** How long it is valid, in ms; absent: as long as the token. */
+  readonly ttlMs?: number | undefined
+  readonly subject?: string | undefined
+  /** Links of one name, below one token, have one id, and so one budget. @default a random id */
+  readonly name?: string | undefined
+  /** Wall-clock ms. */
+  readonly now: number
+}
+
+/** As `narrowToken`, with options that were checked. */
+export function addLink(token: string, policy: NarrowingInput, { ttlMs, subject, name, now }: NewLink): string {
   const parts = splitToken(token)
   const { links } = readClaims(parts)
   if (links.length >= MAX_LINKS) {
@@ -67,12 +83,11 @@ export async function narrowToken(
   const narrowing = tokenPolicy(policy, 'holder', zoneOf(before))
   const field = widenedField(before, narrowing.policy)
   if (field !== undefined) throw widened(`policy.${field}`)
-  const now = clock.now()
   const expiresAt = expiryOf(links)
   if (now >= expiresAt) throw expired(expiresAt)
   const exp = ttlMs === undefined ? undefined : Math.ceil((now + ttlMs) / 1000)
   const claims: LinkClaims = {
-    jti: newId(),
+    jti: name === undefined ? newId() : idOfName(parts.tag, name),
     sub: subject,
     exp: exp !== undefined && exp * 1000 < expiresAt ? exp : undefined,
     pol: narrowing.input,
@@ -81,6 +96,11 @@ export async function narrowToken(
   const narrower = [parts.root, ...parts.added, link, tagOf(parts.tag, link).toString('base64url')].join('.')
   checkLength(narrower)
   return narrower
+}
+
+/** The same for a name in every process that has the token. No link has the text that this is computed from. */
+function idOfName(before: Buffer, name: string): string {
+  return createHmac('sha256', before).update(`name\0${name}`).digest().subarray(0, 12).toString('base64url')
 }
 
 /** The tag of a link. @param before the tag of the link before, or the signature of the root */

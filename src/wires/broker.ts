@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Money } from '../policy/money.js'
 
 /*
  * The broker's own interface: what it takes and gives, besides the services' wires. A guard without a key of its own
@@ -82,5 +83,30 @@ export const solveEventShapes = {
   failed: errorShape,
 } as const
 
+const at = z.iso.datetime().transform((text) => new Date(text))
+const amount = z
+  .number()
+  .int()
+  .transform((value) => value as Money)
+const count = z.number().int()
+
+/** The state of a token's budget. Times are ISO 8601; amounts are micro-dollars. */
+export const statusShape = z.object({
+  day: z.object({
+    cap: amount,
+    spent: amount,
+    reserved: amount,
+    left: amount,
+    moreAt: at.optional(),
+    resetsAt: at.optional(),
+    timeZone: text(64).optional(),
+  }),
+  minute: z.object({ cap: count.optional(), used: count }),
+  slots: z.object({ cap: count.optional(), used: count }),
+  paused: z.object({ code: text(64), message: text(2_000), at: z.number() }).optional(),
+  schedule: z.object({ open: z.boolean(), changesAt: at.optional(), timeZone: text(64).optional() }),
+})
+
+export type WireStatus = z.output<typeof statusShape>
 export type WireError = z.infer<typeof errorShape>
 export type WireSolution = z.infer<typeof solutionShape>

@@ -45,14 +45,7 @@ export async function explain(
   at: number,
 ): Promise<Verdict> {
   if (deps.closed) throw closed()
-  const isUrl = typeof challengeOrUrl === 'string'
-  const challenge = parseChallenge(isUrl ? { ...WIDGET_OF_URL, pageUrl: challengeOrUrl } : challengeOrUrl)
-  const findings = new Findings()
-  const { pageUrl, frameUrl } = challenge
-  findings.deny(grant.gate.originDenial('page', pageUrl))
-  if (frameUrl !== undefined) findings.deny(grant.gate.originDenial('frame', frameUrl))
-  findings.attempt(() => grant.gate.admitTime(at))
-  const free = findings.attempt(() => whyFree(grant, challenge))
+  const { challenge, findings, free } = explainFreeLayers(grant, challengeOrUrl, at)
   if (free !== undefined)
     for (const layer of ['secret', 'network', 'spending'] as const) findings.note(layer, free, true)
   else await explainAccounts(deps, selector, grant, challenge, at, findings)
@@ -62,8 +55,27 @@ export async function explain(
   return findings.verdict()
 }
 
+/**
+ * What the layers say that need nothing but the policy, and why the challenge costs nothing, if so.
+ * @throws SolveguardError `CHALLENGE_INVALID`
+ */
+export function explainFreeLayers(
+  grant: Pick<GrantContext, 'gate' | 'policy'>,
+  challengeOrUrl: AnyChallenge | string,
+  at: number,
+) {
+  const isUrl = typeof challengeOrUrl === 'string'
+  const challenge = parseChallenge(isUrl ? { ...WIDGET_OF_URL, pageUrl: challengeOrUrl } : challengeOrUrl)
+  const findings = new Findings()
+  const { pageUrl, frameUrl } = challenge
+  findings.deny(grant.gate.originDenial('page', pageUrl))
+  if (frameUrl !== undefined) findings.deny(grant.gate.originDenial('frame', frameUrl))
+  findings.attempt(() => grant.gate.admitTime(at))
+  return { challenge, findings, free: findings.attempt(() => whyFree(grant, challenge)) }
+}
+
 /** Why a challenge costs nothing, if so: then neither a key nor a budget is asked. */
-function whyFree(grant: GrantContext, challenge: AnyChallenge): string | undefined {
+function whyFree(grant: Pick<GrantContext, 'policy'>, challenge: AnyChallenge): string | undefined {
   if (isPicture(challenge)) return undefined
   if (isProofOfWork(challenge)) return 'Not asked: the browser computes this proof of work at no cost.'
   return testKeyAnswer(grant, challenge) && 'Not asked: the sitekey is a test key, which is answered at no cost.'

@@ -22,7 +22,7 @@ export interface FreeAnswerDeps extends AuditEventDeps, Pick<Notifier, 'emit'> {
  * The vendor's documented dummy answer, if the sitekey is a published test key and `policy.testKeys` is `answer`.
  * @throws SolveguardError `TEST_KEY_BLOCKS` if the test key always fails by design
  */
-export function testKeyAnswer({ policy }: GrantContext, challenge: Challenge): Answer | undefined {
+export function testKeyAnswer({ policy }: Pick<GrantContext, 'policy'>, challenge: Challenge): Answer | undefined {
   if (policy.testKeys !== 'answer') return undefined
   if (isBlockingTestKey(challenge)) throw testKeyBlocks(challenge)
   return testAnswer(challenge)

@@ -8,8 +8,8 @@ import { duration } from '../../policy/shapes.js'
 import type { Account } from '../accounts/account.js'
 import type { GrantContext } from '../admission/grant-context.js'
 import { checkName } from '../admission/names.js'
-import { asSolveguardError } from '../errors.js'
-import type { Notifier } from '../ports.js'
+import { asSolveguardError, withoutKey } from '../errors.js'
+import type { GuardContext, Notifier } from '../ports.js'
 import type { Recovery } from '../service/recovery.js'
 import type { SolvePipeline } from '../solve/pipeline.js'
 import type {
@@ -52,32 +52,45 @@ const shape = z.strictObject({
 const ENDED_BY_CALLER: ReadonlySet<Code> = new Set<Code>(['SOLVE_ABORTED', 'GUARD_CLOSED'])
 
 /** What solves the items of a stream. */
-interface StreamSolving {
-  readonly pipeline: Pick<SolvePipeline, 'solve'>
-  readonly recovery: Pick<Recovery, 'recover'>
-}
+type StreamPipeline = Pick<SolvePipeline, 'solve'>
 
-/** What a stream needs from the guard. */
-export interface SolveStreamDeps extends BatchDeps, ReattachDeps, Pick<Notifier, 'alert' | 'emit' | 'isObserved'> {
-  readonly accounts: readonly Account[]
+/** What a stream without a batch needs from the guard. */
+export interface StreamDeps extends Pick<GuardContext, 'clock'>, Pick<Notifier, 'emit' | 'isObserved'> {
   /** For each open stream, the number of items that it has not started. */
   readonly pendingItems: Set<{ left: number }>
 }
 
-/** Solves many challenges under one grant. */
+/** What a stream needs from the guard. */
+export interface SolveStreamDeps extends StreamDeps, BatchDeps, ReattachDeps {
+  readonly accounts: readonly Account[]
+}
+
+/** What a batch needs besides. */
+export interface StreamBatches {
+  readonly deps: BatchDeps & ReattachDeps
+  readonly recovery: Pick<Recovery, 'recover'>
+}
+
+/**
+ * Solves many challenges under one grant.
+ * @param batches absent where there is no ledger to keep them
+ */
 export function solveStream(
-  deps: SolveStreamDeps,
-  solving: StreamSolving,
+  deps: StreamDeps,
+  pipeline: StreamPipeline,
   grant: GrantContext,
   challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>,
   options: StreamOptions = {},
+  batches?: StreamBatches,
 ): SolveStream {
   const { order = 'arrival', concurrency, signal, batch: batchInput } = check(shape, options, 'stream')
   const slots = grant.policy.budget.concurrent
   const maxConcurrent = Math.min(concurrency ?? slots ?? DEFAULT_CONCURRENCY, slots ?? MAX_CONCURRENCY)
   const { name, key, keepForMs } = planOf(batchInput, options)
   const batch =
-    name === undefined ? undefined : new Batch(deps, { name: checkName(name, 'stream.batch'), key, keepForMs })
+    name === undefined
+      ? undefined
+      : new Batch(needed(batches).deps, { name: checkName(name, 'stream.batch'), key, keepForMs })
   /** Aborted when the consumer stops iterating: queued solves must not be bought. */
   const stopped = new AbortController()
   const ended = firstOf(stopped.signal, signal, batch?.ended)
@@ -101,7 +114,7 @@ export function solveStream(
 
   /** The item's solution; undefined if an earlier run has solved the item. */
   async function solutionOf({ challenge, index, key: itemKey }: StreamItem): Promise<Solution | undefined> {
-    if (!batch || itemKey === undefined) return solving.pipeline.solve(grant, challenge, { signal: ended })
+    if (!batch || itemKey === undefined) return pipeline.solve(grant, challenge, { signal: ended })
     const known = batch.known(itemKey)
     if (known?.state === 'solved') {
       summary.alreadySolved++
@@ -110,9 +123,7 @@ export function solveStream(
     }
     const submitted = known?.state === 'submitted' && batch.isFor(known, challenge) ? known : undefined
     const solution = submitted && (await reattached(submitted, challenge, itemKey))
-    return (
-      solution ?? solving.pipeline.solve(grant, challenge, { signal: ended }, batch.submitObserver(itemKey, challenge))
-    )
+    return solution ?? pipeline.solve(grant, challenge, { signal: ended }, batch.submitObserver(itemKey, challenge))
   }
 
   /** The solution of a task that an earlier run submitted. On an error, the item ends only if the service states it. */
@@ -122,7 +133,8 @@ export function solveStream(
     itemKey: string,
   ): Promise<Solution | undefined> {
     try {
-      return await reattach(deps, solving.recovery, grant, withoutPictures(challenge), submitted, ended)
+      const { deps: stored, recovery } = needed(batches)
+      return await reattach(stored, recovery, grant, withoutPictures(challenge), submitted, ended)
     } catch (error) {
       if (!(error instanceof SolveguardError && NO_ANSWER.has(error.code))) unresolved.add(itemKey)
       throw error
@@ -178,6 +190,11 @@ export function solveStream(
       return { ...summary, cost: micros(summary.cost) }
     },
   }
+}
+
+function needed(batches: StreamBatches | undefined): StreamBatches {
+  if (batches) return batches
+  throw withoutKey('stream({ batch })')
 }
 
 /** One signal for all of them. Without a listener limit, because every solve under way listens to it. */

@@ -31,7 +31,8 @@ const PAUSED_MS = 10 * 365 * durationMs('1d')
 /** For how many handles a process remembers the token. */
 const MAX_HANDLES = 1_000
 
-const optionsShape = z.strictObject({
+/** The options of `issueToken`. */
+export const tokenOptionsShape = z.strictObject({
   ttl: duration.refine((ms) => ms >= 1000 && ms <= MAX_TTL_MS, 'expected 1s to 30d').optional(),
   subject: subjectShape.optional(),
   handle: z.boolean({ error: 'expected true or false' }).optional(),
@@ -69,7 +70,7 @@ export class GuardTokens {
     options: TokenOptions = {},
     tryGrant: (link: TokenLink, expiresAt: number) => unknown,
   ): Promise<IssuedToken> {
-    const { ttl: ttlMs = DEFAULT_TTL_MS, subject, handle: hasHandle } = check(optionsShape, options, 'issueToken')
+    const { ttl: ttlMs = DEFAULT_TTL_MS, subject, handle: hasHandle } = check(tokenOptionsShape, options, 'issueToken')
     const { name, clock, recorder } = this.#deps
     const { input, policy: narrowing } = tokenPolicy(policy, 'issuer', this.#zone)
     const now = clock.now()
