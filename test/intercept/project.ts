@@ -14,7 +14,8 @@ export async function makeProject(): Promise<string> {
   mkdirSync(own, { recursive: true })
   const manifest = readFileSync(join(root, 'package.json'), 'utf8')
   const { dependencies } = JSON.parse(manifest) as { dependencies: Record<string, string> }
-  for (const name of Object.keys(dependencies)) link(own, name, join(root, 'node_modules', name))
+  // `libsql` is what an application on Node 20 has installed for the file ledger.
+  for (const name of [...Object.keys(dependencies), 'libsql']) link(own, name, join(root, 'node_modules', name))
   for (const name of packagesIn(NODE_CLIENTS)) link(project, name, join(NODE_CLIENTS, name))
   await compile(join(own, 'dist'), ['index', 'solvers/index', 'intercept/register'], '')
   writeFileSync(join(own, 'package.json'), manifest)
