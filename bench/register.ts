@@ -39,7 +39,7 @@ export async function registerBench(): Promise<BenchRow[]> {
   }
 }
 
-/** The processor time of a process, in ms: a start waits for nothing else, and a busy machine changes this the least. */
+/** The processor time of a process, in ms: a start waits for nothing else, and a busy machine changes it the least. */
 function start(args: readonly string[]): number {
   return Number(execFileSync(process.execPath, args, { encoding: 'utf8' }))
 }
