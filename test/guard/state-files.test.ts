@@ -128,9 +128,9 @@ describe('a guard with its ledger and audit log in files', () => {
     writeFileSync(join(dir, 'a-file'), '')
     const nowhere = join(dir, 'a-file', 'below')
     const noLedger = await errorOf(rig({ ledger: fileLedger({ dir: nowhere }) }))
-    expect(noLedger).toMatchObject({ name: expect.stringMatching(/^DeniedError /), code: 'LEDGER_UNAVAILABLE' })
+    expect(noLedger).toMatchObject({ name: 'DeniedError', code: 'LEDGER_UNAVAILABLE' })
     const noAudit = await errorOf(rig({ guardOptions: { audit: jsonlAudit({ dir: nowhere }) } }))
-    expect(noAudit).toMatchObject({ name: expect.stringMatching(/^DeniedError /), code: 'AUDIT_UNAVAILABLE' })
+    expect(noAudit).toMatchObject({ name: 'DeniedError', code: 'AUDIT_UNAVAILABLE' })
   })
 
   it('sends nothing while the audit folder is missing, and solves again once it is back', async () => {

@@ -34,7 +34,7 @@ async function errorWhereDeniedFrom(first: number) {
 it.each(SOLVE_LAYERS.map((layer, at) => ({ layer, at })))(
   'the $layer layer denies a solve before the layers after it',
   async ({ layer, at }) => {
-    expect(await errorWhereDeniedFrom(at)).toMatchObject({ name: expect.stringMatching(/^DeniedError /), layer })
+    expect(await errorWhereDeniedFrom(at)).toMatchObject({ name: 'DeniedError', layer })
   },
 )
 
