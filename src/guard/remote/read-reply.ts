@@ -10,6 +10,8 @@ import { isCompleteAnswer } from '../../widgets/table.js'
 import { errorShape, solveEventShapes, type WireError, type WireSolution } from '../../wires/broker.js'
 
 const MAX_COST = usd(100)
+/** What a guard says of itself and its own caller. Of the guard behind the broker it would be misunderstood here. */
+const OF_ANOTHER_CALLER: ReadonlySet<string> = new Set<Code>(['GUARD_CLOSED', 'SOLVE_ABORTED'])
 const MAX_DETAILS = 20
 const MAX_FIELDS = 20
 const PRINTABLE = /^[\x20-\x7e]*$/
@@ -59,7 +61,8 @@ function readErrorReply({ status, body }: Reply, token: Secret): SolveguardError
 function errorOf({ code, message, retryAt, details }: WireError, token: Secret): SolveguardError {
   const mask = keyMask(token)
   const text = (value: string, max: number) => printable(mask(value), max)
-  if (!Object.hasOwn(CODES, code)) return new SolveguardError('SOLVER_ERROR', text(message, 1_000))
+  if (!Object.hasOwn(CODES, code) || OF_ANOTHER_CALLER.has(code))
+    return new SolveguardError('SOLVER_ERROR', text(message, 1_000))
   const known = code as Code
   const at = retryAt === undefined ? undefined : new Date(retryAt)
   const facts = Object.entries(details ?? {})

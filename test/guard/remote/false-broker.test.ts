@@ -48,6 +48,20 @@ describe('the options', () => {
 })
 
 describe('the token', () => {
+  it('may have the longest form: it is masked all the same', async () => {
+    const origins = Array.from({ length: 48 }, (_, i) => `https://${'a'.repeat(24)}${i}.example.com`)
+    const token = await anyToken({ origins: ['https://staging.example.com', ...origins] })
+    expect(token.length).toBeGreaterThan(2_500)
+    const { url } = await falseBroker((response) => {
+      response.writeHead(403, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ code: 'GUARD_PAUSED', message: `No: ${token.slice(0, 1_800)}` }))
+    })
+    const light = await lightOver(url, token)
+    const error = await errorOf(light.solve(challenge))
+    expect(error).toMatchObject({ code: 'GUARD_PAUSED' })
+    expect(error.message).not.toContain(token.slice(100, 140))
+  })
+
   it('is in no URL, no error, no event, no log and no print, also where the broker repeats it', async () => {
     const token = await anyToken()
     const lines: unknown[] = []
@@ -216,6 +230,21 @@ describe('a broker that lies', () => {
 })
 
 describe('what is not known', () => {
+  it('of a broker whose guard was closed does not read as if this guard were', async () => {
+    const closed = { code: 'GUARD_CLOSED', message: 'The guard is closed.' }
+    const { url, solves } = await falseBroker((response) =>
+      events(response, ['accepted', { id: 5 }], ['failed', closed]),
+    )
+    const light = await lightOver(url, await anyToken({ budget: { perPage: 1 } }))
+    const failed: string[] = []
+    light.on('failed', ({ code }) => failed.push(code))
+    const pageLoad = {}
+    await expect(light.solve(challenge, { pageLoad })).rejects.toMatchObject({ code: 'SOLVER_ERROR' })
+    await expect(light.solve(challenge, { pageLoad })).rejects.toMatchObject({ code: 'PAGE_LIMIT_REACHED' })
+    expect(failed).toEqual(['SOLVER_ERROR'])
+    expect(solves).toHaveLength(1)
+  })
+
   it('after a broker has died with a solve is not sent again, and counts for its page', async () => {
     const { url, solves } = await falseBroker((response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
