@@ -7,13 +7,16 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { findBrowser } from './find-browser.mjs'
@@ -118,7 +121,8 @@ export async function runExamples(project) {
 }
 
 /**
- * Runs the package's own command: the demo, in a project that has Playwright and in one that has not.
+ * Runs the package's own command: the demo, in a project that has Playwright, in one that has not, and as npx does, from
+ * elsewhere in a folder that has.
  * @param {string} project
  */
 export async function runDemo(project) {
@@ -130,6 +134,15 @@ export async function runDemo(project) {
     const without = await demo(project).catch((error) => error)
     if (!/^demo failed: the demo needs Playwright: run `npm install playwright`/m.test(without.stdout)) {
       throw new Error(`without Playwright: ${without.stdout}${without.stderr ?? ''}`)
+    }
+    const elsewhere = mkdtempSync(join(tmpdir(), 'solveguard-demo-'))
+    try {
+      mkdirSync(join(elsewhere, 'node_modules'))
+      link(join(elsewhere, 'node_modules'), 'playwright')
+      const { stdout } = await demo(elsewhere).catch(throwWithOutput)
+      if (!/\ndemo ok: /.test(stdout)) throw new Error(stdout)
+    } finally {
+      rmSync(elsewhere, { recursive: true, force: true })
     }
     link(join(project, 'node_modules'), 'playwright')
   }

@@ -1,4 +1,5 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Browser } from 'playwright'
@@ -134,12 +135,28 @@ async function browserStart(headed: boolean): Promise<() => Promise<Browser>> {
   }
 }
 
-/** Playwright, which users bring themselves: only adapters for it need it. */
+/**
+ * Playwright, which users bring themselves: only adapters for it need it. npx puts this package into a folder of its
+ * own, so Playwright is also looked for in the folder where the command is run.
+ */
 async function playwrightsChromium() {
   try {
     return (await import('playwright')).chromium
   } catch (error) {
+    const here = createRequire(join(process.cwd(), 'package.json'))
+    for (const name of ['playwright', 'playwright-core']) {
+      const found = fromFolder(here, name)
+      if (found) return found.chromium
+    }
     throw new Error(`the demo needs Playwright: run \`npm install playwright\`, then try again (${firstLine(error)})`)
+  }
+}
+
+function fromFolder(require: NodeJS.Require, name: string): typeof import('playwright') | undefined {
+  try {
+    return require(name)
+  } catch {
+    return undefined
   }
 }
 

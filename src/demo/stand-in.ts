@@ -7,6 +7,9 @@ import { type Code, DeniedError } from '../base/errors.js'
 import { createGuard } from '../guard/create.js'
 import type { Guard, Status } from '../guard/types.js'
 import { fileLedger } from '../ledger/file.js'
+import type { Ledger } from '../ledger/ledger.js'
+import { memoryLedger } from '../ledger/memory.js'
+import { loadSqlite } from '../ledger/sqlite/load.js'
 import { formatMs } from '../policy/duration.js'
 import { formatUsd, usd } from '../policy/money.js'
 import type { NarrowingInput } from '../policy/schema.js'
@@ -28,6 +31,8 @@ const PATIENT_MS = 120_000
 interface StandIns {
   readonly service: SolverService
   readonly site: StandInSite
+  /** Undefined: a file in the run's folder. */
+  readonly memory: Ledger | undefined
 }
 
 /**
@@ -54,7 +59,8 @@ export async function standInDemo(run: DemoRun): Promise<string> {
     onAnswer: ({ sitekey }, token) => recaptcha.issue({ sitekey, token }),
   })
   await using site = await startSite({ recaptcha })
-  const standIns = { service, site }
+  const memory = (await hasSqlite()) ? undefined : memoryLedger()
+  const standIns = { service, site, memory }
   await using guard = await demoGuard(run, standIns, 'demo', keyOf(service.key))
   const account = accountOf(guard)
 
@@ -66,6 +72,12 @@ export async function standInDemo(run: DemoRun): Promise<string> {
     detail: `allows ${site.url}, spends at most ${formatUsd(BUDGET)} a day, records every attempt`,
   })
 
+  if (memory) {
+    report.step({
+      what: 'ledger',
+      detail: 'in memory: this Node has no SQLite. The ledger in a file needs `npm install libsql`, or Node 22.13',
+    })
+  }
   report.step({ what: 'browser', detail: `Chromium ${browser.version()}` })
   await signIn(run, standIns, guard, browser)
   const { layers, otherBooks: otherAccount } = await showLayers(run, standIns, guard, browser)
@@ -73,7 +85,7 @@ export async function standInDemo(run: DemoRun): Promise<string> {
   total(run, [own, otherAccount], service)
 
   await guard.close()
-  const records = await verified(folder)
+  const records = await verified(folder, memory)
   report.place('audit log', join(folder, 'audit'), `${records} records, hash chain verified`)
   report.place('screenshot', join(folder, 'accepted.png'))
   const spent = `${formatUsd(own.day.spent)} of stand-in money spent`
@@ -277,7 +289,7 @@ function expect(report: DemoRun['report'], ok: boolean, what: string, detail: st
 
 function demoGuard(
   { folder }: DemoRun,
-  { service, site }: StandIns,
+  { service, site, memory }: StandIns,
   name: string,
   secret: SecretProvider,
 ): Promise<Guard> {
@@ -291,9 +303,18 @@ function demoGuard(
     secret,
     policy: { origins: [site.url], budget: { perDay: BUDGET, perMinute: 20, concurrent: 2 } },
     stateDir: folder,
+    ...(memory && { ledger: memory }),
     // The demo reports the alerts that matter as steps: no log lines besides.
     logger: { debug() {}, info() {}, warn() {} },
   })
+}
+
+/** False on a Node without SQLite where `libsql` is not installed: npx installs this package alone. */
+function hasSqlite(): Promise<boolean> {
+  return loadSqlite().then(
+    () => true,
+    () => false,
+  )
 }
 
 /** The stand-in's key. A real one belongs in a secrets store or, at the least, in SOLVEGUARD_KEY. */
@@ -342,8 +363,8 @@ function total({ report }: DemoRun, guards: readonly GuardAccount[], service: So
   expect(report, spent === service.charged, 'account', 'the ledger counts exactly what the service charged')
 }
 
-async function verified(folder: string): Promise<number> {
-  const ledger = fileLedger({ dir: folder })
+async function verified(folder: string, memory: Ledger | undefined): Promise<number> {
+  const ledger = memory ?? fileLedger({ dir: folder })
   await ledger.open()
   const heads = await ledger.heads()
   await ledger.close()

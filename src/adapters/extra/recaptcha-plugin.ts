@@ -118,6 +118,7 @@ export class RecaptchaMethods {
     return this.#result(
       async () => {
         if (provider !== undefined) throw providerUnsupported()
+        checkList('captchas', captchas)
         const { grant } = await this.#guarded
         this.#checkState()
         const denial = this.#deny(grant)
@@ -142,6 +143,7 @@ export class RecaptchaMethods {
   enterRecaptchaSolutions(solutions: readonly CaptchaSolution[]): Promise<EnterRecaptchaSolutionsResult> {
     return this.#result(
       async () => {
+        checkList('solutions', solutions)
         await this.#guarded
         this.#checkState()
         await this.#findAll()
@@ -367,6 +369,17 @@ async function allEnded<T>(parts: readonly Promise<T>[]): Promise<T[]> {
 
 function isFiltered(info: CaptchaInfo | FilteredCaptcha): info is FilteredCaptcha {
   return 'filtered' in info
+}
+
+/** @throws SolveguardError `CHALLENGE_INVALID` for what a script without types passes by mistake */
+function checkList(name: 'captchas' | 'solutions', given: unknown): void {
+  if (Array.isArray(given) && given.every((one) => typeof one === 'object' && one !== null)) return
+  throw new SolveguardError(
+    'CHALLENGE_INVALID',
+    name === 'captchas'
+      ? 'captchas: expected the list `captchas` of what findRecaptchas() returned. Nothing was bought.'
+      : 'solutions: expected the list `solutions` of what getRecaptchaSolutions() returned.',
+  )
 }
 
 function unknownWidget(): SolveguardError {

@@ -116,4 +116,15 @@ describe.each(TOOL_NAMES)('with %s,', (tool) => {
     }
     await page.close()
   })
+
+  test.each([undefined, null, {}, 'captchas', [undefined]])(
+    '%j in place of a list is refused in a sentence',
+    async (no) => {
+      const page = await open('/login')
+      const invalid = { error: expect.stringMatching(/^CHALLENGE_INVALID: (?:captchas|solutions): expected the list/) }
+      expect(await page.getRecaptchaSolutions(no as never)).toEqual({ solutions: [], ...invalid })
+      expect(await page.enterRecaptchaSolutions(no as never)).toEqual({ solved: [], ...invalid })
+      await page.close()
+    },
+  )
 })
