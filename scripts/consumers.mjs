@@ -121,8 +121,8 @@ export async function runExamples(project) {
 }
 
 /**
- * Runs the package's own command: the demo, in a project that has Playwright, in one that has not, and as npx does, from
- * elsewhere in a folder that has.
+ * Runs the package's own command: the demo, in a project that has Playwright, in one that has not, and, as npx does,
+ * from elsewhere in a folder that has.
  * @param {string} project
  */
 export async function runDemo(project) {
