@@ -69,7 +69,15 @@ export interface BrokerOptions {
    *
    * @default none // plain HTTP
    */
-  tls?: 'private' | { cert: string; key: string } | undefined
+  tls?:
+    | 'private'
+    | {
+        /** The certificate, with those between it and its authority, in PEM. */
+        cert: string
+        /** Its key, in PEM. */
+        key: string
+      }
+    | undefined
   /**
    * With `tls: 'private'`: names and addresses by which clients reach the broker, besides `host`.
    *
