@@ -13,7 +13,7 @@ import type { DayStatus, HolderPause, KeyStatus, SolverStatus, Status, TokenLink
  */
 export function formatStatus(status: Status): string {
   const { name, day, minute, slots, paused, solvers, process } = status
-  const use = `${ofCap(minute, 'solves in the last minute')}, ${ofCap(slots, 'slots in use')}`
+  const use = `${ofCap(minute, 'solve', 'in the last minute')}, ${ofCap(slots, 'slot', 'in use')}`
   const several = solvers.length > 1
   return [
     paused && `PAUSED since ${formatTime(paused.at)}: ${paused.message}`,
@@ -64,8 +64,16 @@ export function printedAsSentence(status: Status): Status {
   return Object.defineProperty(status, inspect.custom, { value: () => formatStatus(status) })
 }
 
-function ofCap({ cap, used }: { readonly cap?: number | undefined; readonly used: number }, what: string): string {
-  return cap === undefined ? `${used} ${what}` : `${used} of ${cap} ${what}`
+function ofCap(
+  { cap, used }: { readonly cap?: number | undefined; readonly used: number },
+  unit: string,
+  when: string,
+): string {
+  return cap === undefined ? `${count(used, unit)} ${when}` : `${used} of ${count(cap, unit)} ${when}`
+}
+
+function count(many: number, unit: string): string {
+  return `${many} ${unit}${many === 1 ? '' : 's'}`
 }
 
 function scheduleOf({ schedule: { open, changesAt, timeZone } }: Status): string | undefined {
@@ -78,9 +86,9 @@ function solverOf({ name, key, paused, day, minute, slots, threads, balance }: S
   const parts = [
     keyOf(key),
     several && day && accountDay(day),
-    several && minute?.cap !== undefined && ofCap(minute, 'solves in the last minute'),
-    several && slots?.cap !== undefined && ofCap(slots, 'slots in use'),
-    threads && `${threads.used} of ${threads.has} threads in use`,
+    several && minute?.cap !== undefined && ofCap(minute, 'solve', 'in the last minute'),
+    several && slots?.cap !== undefined && ofCap(slots, 'slot', 'in use'),
+    threads && ofCap({ cap: threads.has, used: threads.used }, 'thread', 'in use'),
     balance && `balance ${formatUsd(balance.amount)} at ${formatTime(balance.at.getTime())}`,
     balance && balance.missing > 0 && `${formatUsd(balance.missing)} of it spent elsewhere`,
     several && paused && `PAUSED since ${formatTime(paused.at)}: ${paused.message.replace(/\.$/, '')}`,
@@ -108,7 +116,7 @@ function at({ kind, place }: { readonly kind: string; readonly place?: string | 
 }
 
 function auditProblem({ audit: { lastError, pending, lost } }: Status): string {
-  if (lastError === undefined) return lost > 0 ? `; ${lost} records were lost` : ''
+  if (lastError === undefined) return lost > 0 ? `; ${count(lost, 'record')} lost` : ''
   return `; it cannot be written since ${formatTime(lastError.since.getTime())}: ${lastError.message} (${pending} pending)`
 }
 
@@ -116,7 +124,7 @@ function processOf({ solving, waiting, recovering, denied }: Status['process']):
   const codes = Object.entries(denied).map(([code, times]) => (times === 1 ? code : `${code} ×${times}`))
   const parts = [
     solving > 0 && `${solving} solving${waiting > 0 ? `, ${waiting} of them waiting for room` : ''}`,
-    recovering > 0 && `${recovering} tasks of ended processes followed`,
+    recovering > 0 && `${count(recovering, 'task')} of ended processes followed`,
     codes.length > 0 && `denied: ${codes.join(', ')}`,
   ].filter(Boolean)
   return parts.length === 0 ? undefined : `This process: ${parts.join('; ')}.`

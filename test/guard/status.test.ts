@@ -311,6 +311,17 @@ it('status is printed in sentences, while its fields and its JSON stay', async (
   expect(Object.keys(status)).toEqual(Object.keys({ ...status }))
 })
 
+it('a status that is printed without caps counts one solve as one', async () => {
+  const clock = manualClock(Date.UTC(2026, 10, 24, 12))
+  const { guard } = await rig({ clock, guardOptions: { audit: memoryAudit() } })
+  const solved = settleWith(clock, guard.solve(challenge))
+  const underWay = formatStatus(await guard.status())
+  await solved
+  const after = formatStatus(await guard.status())
+  for (const printed of [underWay, after]) expect(printed).not.toMatch(/\b1 (solves|slots|tasks|records|threads) /)
+  expect(after).toContain(', 1 solve in the last minute, 0 slots in use.')
+})
+
 it('a status that is printed names what is wrong: a pause, an audit log that cannot be written', async () => {
   const audit = memoryAudit()
   const { guard } = await rig({
