@@ -11,6 +11,7 @@ import { docProblems } from './doc-comments.mjs'
 import { exportsField, typesVersionsField } from './entries.mjs'
 import { maybePromises } from './maybe-promises.mjs'
 import { ensureBrowser, ensurePackages, root } from './setup.mjs'
+import { runToolchains } from './toolchains.mjs'
 
 /**
  * A step throws if it found something; the message says what.
@@ -44,6 +45,7 @@ const STEPS = [
     { name: 'an ESM consumer', run: () => runConsumer(packed.project, 'esm.mjs') },
     { name: 'the demo of the package', run: () => runDemo(packed.project) },
     { name: 'a TypeScript consumer, ESM and CommonJS', run: () => compileTypes(packed.project) },
+    { name: 'bundlers', run: () => runToolchains(packed.project) },
     { name: 'the examples', run: () => runExamples(packed.project) },
   ]),
 ]

@@ -1,0 +1,114 @@
+// Bundlers: each builds one program with the packed package, by the lines of docs/toolchains.md, and the bundle is run.
+import { execFile, execFileSync } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, symlinkSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { build } from 'esbuild'
+import { root } from './setup.mjs'
+
+const execute = promisify(execFile)
+/** Kept out of this project's own packages, which tests and knip read. */
+const TOOLS = ['webpack@5.113.0', 'rollup@4.68.8', '@rollup/plugin-commonjs@29.0.3', '@rollup/plugin-json@6.1.0']
+TOOLS.push('@rollup/plugin-node-resolve@16.0.3')
+const FOLDER = join(root, 'node_modules', '.cache', 'solveguard', 'toolchains')
+const SAID = 'solved, ORIGIN_NOT_NAMED, spent true, audit true'
+const PROGRAM = 'toolchain-program.mjs'
+
+/**
+ * @param {string} project where the packed package is installed
+ */
+export async function runToolchains(project) {
+  ensureToolchains()
+  copyFileSync(`${root}test/consumers/toolchains/program.mjs`, join(project, PROGRAM))
+  linkLibsql(project)
+  await runs(project, PROGRAM)
+  await withEsbuild(project)
+  await withWebpack(project)
+  await withRollup(project)
+}
+
+/** Fetches the tools where they are not here yet. */
+function ensureToolchains() {
+  if (existsSync(join(FOLDER, 'node_modules', '.package-lock.json'))) return
+  mkdirSync(FOLDER, { recursive: true })
+  const args = ['install', '--prefix', FOLDER, '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
+  execFileSync('npm', [...args, ...TOOLS], {
+    cwd: FOLDER,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    shell: process.platform === 'win32',
+  })
+}
+
+/** @param {string} project */
+function linkLibsql(project) {
+  const link = join(project, 'node_modules', 'libsql')
+  if (!existsSync(link)) symlinkSync(join(root, 'node_modules', 'libsql'), link, 'junction')
+}
+
+/** @param {string} project */
+async function withEsbuild(project) {
+  /** @type {import('esbuild').BuildOptions} */
+  const options = {
+    absWorkingDir: project,
+    entryPoints: [PROGRAM],
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    external: ['libsql'],
+    logLevel: 'silent',
+  }
+  await build({ ...options, format: 'cjs', outfile: 'esbuild.cjs' })
+  const js = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)"
+  await build({ ...options, format: 'esm', outfile: 'esbuild.mjs', banner: { js } })
+  await runs(project, 'esbuild.cjs')
+  await runs(project, 'esbuild.mjs')
+}
+
+/** @param {string} project */
+async function withWebpack(project) {
+  const webpack = createRequire(join(FOLDER, 'index.js'))('webpack')
+  const compiler = webpack({
+    mode: 'production',
+    // Minifying takes longest, and is no question of this package.
+    optimization: { minimize: false },
+    target: 'node',
+    context: project,
+    entry: `./${PROGRAM}`,
+    output: { path: project, filename: 'webpack.cjs' },
+    externals: { libsql: 'commonjs libsql' },
+  })
+  const stats = await promisify(compiler.run.bind(compiler))()
+  if (stats.hasErrors()) throw new Error(stats.toString({ all: false, errors: true }))
+  await runs(project, 'webpack.cjs')
+}
+
+/** @param {string} project */
+async function withRollup(project) {
+  const load = createRequire(join(FOLDER, 'index.js'))
+  const { rollup } = load('rollup')
+  const bundle = await rollup({
+    input: join(project, PROGRAM),
+    external: ['libsql'],
+    plugins: [
+      load('@rollup/plugin-node-resolve').default({ preferBuiltins: true, exportConditions: ['node'] }),
+      load('@rollup/plugin-commonjs')({ ignore: ['node:sqlite'] }),
+      load('@rollup/plugin-json')(),
+    ],
+    onwarn() {},
+  })
+  await bundle.write({ file: join(project, 'rollup.cjs'), format: 'cjs', inlineDynamicImports: true })
+  await bundle.close()
+  await runs(project, 'rollup.cjs')
+}
+
+/**
+ * @param {string} project
+ * @param {string} file
+ */
+async function runs(project, file) {
+  const { stdout } = await execute(process.execPath, [file], { cwd: project, timeout: 60_000 }).catch((error) => {
+    throw new Error(`${file}: ${error.stdout ?? ''}${error.stderr ?? ''}` || error.message)
+  })
+  if (stdout.trim() !== SAID) throw new Error(`${file} said: ${stdout}`)
+}
