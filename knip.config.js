@@ -28,6 +28,8 @@ export default {
     '@arethetypeswrong/cli',
     '@biomejs/biome',
     '@stryker-mutator/vitest-runner',
+    // Of Jest, which scripts/toolchains.mjs fetches.
+    '@jest/globals',
     'dotenv-vault',
     // Taken in the place of `ng-recaptcha`.
     'ng-recaptcha-2',

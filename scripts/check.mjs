@@ -45,7 +45,7 @@ const STEPS = [
     { name: 'an ESM consumer', run: () => runConsumer(packed.project, 'esm.mjs') },
     { name: 'the demo of the package', run: () => runDemo(packed.project) },
     { name: 'a TypeScript consumer, ESM and CommonJS', run: () => compileTypes(packed.project) },
-    { name: 'bundlers', run: () => runToolchains(packed.project) },
+    { name: 'bundlers and Jest', run: () => runToolchains(packed.project) },
     { name: 'the examples', run: () => runExamples(packed.project) },
   ]),
 ]

@@ -1,6 +1,6 @@
-// Bundlers: each builds one program with the packed package, by the lines of docs/toolchains.md, and the bundle is run.
+// Bundlers and Jest: each bundler builds one program with the packed package, by the lines of docs/toolchains.md, and the bundle is run.
 import { execFile, execFileSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, symlinkSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -10,8 +10,8 @@ import { root } from './setup.mjs'
 const execute = promisify(execFile)
 /** Kept out of this project's own packages, which tests and knip read. */
 const TOOLS = ['webpack@5.113.0', 'rollup@4.68.8', '@rollup/plugin-commonjs@29.0.3', '@rollup/plugin-json@6.1.0']
-TOOLS.push('@rollup/plugin-node-resolve@16.0.3')
-const FOLDER = join(root, 'node_modules', '.cache', 'solveguard', 'toolchains')
+TOOLS.push('@rollup/plugin-node-resolve@16.0.3', 'jest@30.5.2', 'ts-jest@29.4.15')
+const FOLDER = join(root, 'node_modules', '.cache', 'solveguard', 'toolchains-2')
 const SAID = 'solved, ORIGIN_NOT_NAMED, spent true, audit true'
 const PROGRAM = 'toolchain-program.mjs'
 
@@ -26,6 +26,7 @@ export async function runToolchains(project) {
   await withEsbuild(project)
   await withWebpack(project)
   await withRollup(project)
+  await withJest(project)
 }
 
 /** Fetches the tools where they are not here yet. */
@@ -42,8 +43,7 @@ function ensureToolchains() {
 
 /** @param {string} project */
 function linkLibsql(project) {
-  const link = join(project, 'node_modules', 'libsql')
-  if (!existsSync(link)) symlinkSync(join(root, 'node_modules', 'libsql'), link, 'junction')
+  link(join(root, 'node_modules', 'libsql'), join(project, 'node_modules', 'libsql'))
 }
 
 /** @param {string} project */
@@ -100,6 +100,33 @@ async function withRollup(project) {
   await bundle.write({ file: join(project, 'rollup.cjs'), format: 'cjs', inlineDynamicImports: true })
   await bundle.close()
   await runs(project, 'rollup.cjs')
+}
+
+/** @param {string} project */
+async function withJest(project) {
+  link(join(FOLDER, 'node_modules', '@jest'), join(project, 'node_modules', '@jest'))
+  mkdirSync(join(project, 'node_modules', '@types'), { recursive: true })
+  link(join(root, 'node_modules', '@types', 'node'), join(project, 'node_modules', '@types', 'node'))
+  const folder = join(project, 'jest')
+  mkdirSync(folder)
+  copyFileSync(`${root}test/consumers/toolchains/solve.jest.ts`, join(folder, 'solve.test.ts'))
+  const compilerOptions = { module: 'commonjs', target: 'es2022', strict: true, esModuleInterop: true, types: ['node'] }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions }))
+  const transform = { '\\.ts$': join(FOLDER, 'node_modules', 'ts-jest') }
+  writeFileSync(join(folder, 'jest.config.json'), JSON.stringify({ testEnvironment: 'node', transform }))
+  const env = { ...process.env, STATE_DIR: join(folder, 'state') }
+  const args = [join(FOLDER, 'node_modules', 'jest', 'bin', 'jest.js'), '--ci', '--testTimeout', '60000']
+  await execute(process.execPath, args, { cwd: folder, env, timeout: 120_000 }).catch((error) => {
+    throw new Error(`Jest: ${error.stdout ?? ''}${error.stderr ?? ''}` || error.message)
+  })
+}
+
+/**
+ * @param {string} target
+ * @param {string} path
+ */
+function link(target, path) {
+  if (!existsSync(path)) symlinkSync(target, path, 'junction')
 }
 
 /**
