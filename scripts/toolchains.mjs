@@ -1,4 +1,5 @@
-// Bundlers and Jest: each bundler builds one program with the packed package, by the lines of docs/toolchains.md, and the bundle is run.
+// Bundlers and Jest: each bundler builds one program with the packed package, by the lines of docs/toolchains.md, and
+// the bundle is run.
 import { execFile, execFileSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
