@@ -27,7 +27,7 @@ const MIN_LENGTH = 32
 const MIN_DIFFERENT = 10
 
 /**
- * Checks the token of the admin listener: whoever guesses it may issue tokens.
+ * Checks the token of the admin listener: a client that guesses it may issue tokens.
  * @throws SolveguardError `BROKER_UNSAFE`
  */
 export function checkAdminToken(token: unknown): string {

@@ -5,7 +5,7 @@ import type { Grant } from '../guard/types.js'
 import { isHandle } from '../tokens/handle.js'
 import type { ServiceName } from '../wires/services.js'
 
-/** Whoever sent a request with a token that is good. */
+/** The client that sent a request with a valid token. */
 export interface Caller {
   /** Identifies the token, the same in every broker. Tasks are bound to it. It says nothing of the token itself. */
   readonly id: string
@@ -36,7 +36,7 @@ export interface TokenVerifier {
 
 /** For how many tokens the caller is remembered after the token has expired. */
 const MAX_CALLERS = 10_000
-/** How many handles that nobody knows the ledger is asked for in a second: anybody can make them up. */
+/** How many unknown handles the ledger is asked for in a second: any client can make them up. */
 const MAX_UNKNOWN_HANDLES = 100
 
 /**

@@ -24,7 +24,7 @@ export interface PrivateCa {
 }
 
 /**
- * The authority in a folder, which whoever needs it first makes. Its critical name constraints permit the services'
+ * The authority in a folder, made by the first broker that needs it. Its critical name constraints permit the services'
  * hosts and `names`: where its key leaks, nothing else can be forged with it.
  *
  * @param names the broker's own names and addresses

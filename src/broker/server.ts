@@ -46,7 +46,7 @@ export interface BrokerOptions {
   port?: number | undefined
   /**
    * Whether plain HTTP is served on an address that is not loopback. Only where TLS ends in front of the broker, on the
-   * same machine or in a network that nobody else can read: tokens are sent as they are.
+   * same machine or in a network that no other program can read: tokens are sent as they are.
    *
    * @default false
    */

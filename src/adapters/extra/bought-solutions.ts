@@ -18,8 +18,8 @@ interface Purchase {
 }
 
 /**
- * The solutions of a page that were bought and are not entered yet, by widget: whoever asks for one again, after an
- * error for example, gets the one that is paid for.
+ * The solutions of a page that were bought and are not entered yet, by widget: a script that asks for one again,
+ * after an error for example, gets the one that is paid for.
  */
 export class BoughtSolutions {
   readonly #purchases = new Map<string, Purchase>()

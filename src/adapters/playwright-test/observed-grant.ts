@@ -13,7 +13,7 @@ const OWN_BUDGET = 'The budget of this test (captchaPolicy)'
 const WITHOUT_KEY =
   'Pull requests from forks get no secrets: `withoutKey` in captchaGuardOptions says what a suite does then.'
 
-/** A test's grant: its solves are observed, and its denials are worded for somebody who reads a test's report. */
+/** A test's grant: its solves are observed, and its denials are worded for the reader of a test's report. */
 export function observedGrant(grant: Grant, observer: GrantObserver): Grant {
   return {
     policy: grant.policy,
