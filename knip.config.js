@@ -35,6 +35,17 @@ export default {
     'ng-recaptcha-2',
     'publint',
     ...SHOWN,
+    // Of commands and of the documentation's site, which are being built: each goes from here with its first import.
+    '@bomb.sh/tab',
+    '@clack/prompts',
+    '@observablehq/plot',
+    'axe-core',
+    'c12',
+    'commander',
+    'linkedom',
+    'typedoc',
+    'typedoc-plugin-markdown',
+    'vitepress',
   ],
   // Not packages: scripts/setup.mjs installs them.
   ignoreBinaries: ['apt-get', 'chromedriver', 'mkfifo', 'redis-cli', 'strace'],
