@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../base/clock.js'
+import { counted } from '../base/counted.js'
 import { messageOf, SolveguardError } from '../base/errors.js'
 import { within } from './errors.js'
 import type { AuditEvent, AuditSink } from './sink.js'
@@ -103,7 +104,7 @@ class CopyAudit implements AuditSink {
     await this.#working
     if (this.#pending.length > 0) await this.#flush()
     const missing = this.#pending.length + this.#lost
-    if (missing > 0) this.#report(`${missing} records never reached the ${this.kind}.`)
+    if (missing > 0) this.#report(`${counted(missing, 'record')} never reached the ${this.kind}.`)
     if (this.#sinkIsOpen) await this.#within(async () => this.#sink.close()).catch(() => undefined)
     this.#sinkIsOpen = false
     this.#pending = []
@@ -153,6 +154,6 @@ class CopyAudit implements AuditSink {
   #lostSoFar(): string {
     const lost = this.#lost
     this.#lost = 0
-    return lost > 0 ? `; ${lost} records were lost to it` : ''
+    return lost > 0 ? `; ${counted(lost, 'record')} never reached it` : ''
   }
 }

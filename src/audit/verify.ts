@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
 import type { ChainHead } from '../base/chain.js'
+import { counted } from '../base/counted.js'
 import { messageOf, printable } from '../base/errors.js'
 import { check } from '../policy/schema.js'
 import type { Secret } from '../secrets/secret.js'
@@ -343,7 +344,7 @@ class ChainCheck {
     for (const head of heads) {
       if (!(head.seq >= 1 && head.seq <= this.records)) {
         const known = `${head.from} has the head of record ${head.seq}`
-        const reason = `The end is missing: the file has ${this.records} records, and ${known}.`
+        const reason = `The end is missing: the file has ${counted(this.records, 'record')}, and ${known}.`
         return bad(this.records + 1, 'missing', reason)
       }
     }

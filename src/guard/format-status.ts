@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { counted } from '../base/counted.js'
 import { formatTime } from '../policy/format-time.js'
 import { formatUsd, type Money } from '../policy/money.js'
 import type { DayStatus, HolderPause, KeyStatus, SolverStatus, Status, TokenLinkStatus } from './types.js'
@@ -69,11 +70,7 @@ function ofCap(
   unit: string,
   when: string,
 ): string {
-  return cap === undefined ? `${count(used, unit)} ${when}` : `${used} of ${count(cap, unit)} ${when}`
-}
-
-function count(many: number, unit: string): string {
-  return `${many} ${unit}${many === 1 ? '' : 's'}`
+  return cap === undefined ? `${counted(used, unit)} ${when}` : `${used} of ${counted(cap, unit)} ${when}`
 }
 
 function scheduleOf({ schedule: { open, changesAt, timeZone } }: Status): string | undefined {
@@ -116,7 +113,7 @@ function at({ kind, place }: { readonly kind: string; readonly place?: string | 
 }
 
 function auditProblem({ audit: { lastError, pending, lost } }: Status): string {
-  if (lastError === undefined) return lost > 0 ? `; ${count(lost, 'record')} lost` : ''
+  if (lastError === undefined) return lost > 0 ? `; ${counted(lost, 'record')} lost` : ''
   return `; it cannot be written since ${formatTime(lastError.since.getTime())}: ${lastError.message} (${pending} pending)`
 }
 
@@ -124,7 +121,7 @@ function processOf({ solving, waiting, recovering, denied }: Status['process']):
   const codes = Object.entries(denied).map(([code, times]) => (times === 1 ? code : `${code} ×${times}`))
   const parts = [
     solving > 0 && `${solving} solving${waiting > 0 ? `, ${waiting} of them waiting for room` : ''}`,
-    recovering > 0 && `${count(recovering, 'task')} of ended processes followed`,
+    recovering > 0 && `${counted(recovering, 'task')} of ended processes followed`,
     codes.length > 0 && `denied: ${codes.join(', ')}`,
   ].filter(Boolean)
   return parts.length === 0 ? undefined : `This process: ${parts.join('; ')}.`

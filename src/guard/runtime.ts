@@ -4,6 +4,7 @@ import { createDenialLog, type DenialLog } from '../audit/denials.js'
 import type { AuditSink } from '../audit/sink.js'
 import { isPromise, type MaybePromise, promised } from '../base/async.js'
 import type { Clock } from '../base/clock.js'
+import { counted } from '../base/counted.js'
 import { type Code, messageOf, SolveguardError } from '../base/errors.js'
 import type { WireLog } from '../egress/har.js'
 import type {
@@ -429,7 +430,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     await this.#ledgerStep(() => this.ledger.close())
     await this.#closingStep('CONFIG_INVALID', () => this.wireLog?.close())
     const lost = this.recorder.lost + this.denials.pending
-    if (lost > 0) this.#missed('AUDIT_UNAVAILABLE', `${lost} records were not written.`)
+    if (lost > 0) this.#missed('AUDIT_UNAVAILABLE', `Not written: ${counted(lost, 'record')}.`)
     for (const [code, message] of this.#unwritten) this.#reportUnwritten(code, message)
     this.events.clear()
   }

@@ -134,7 +134,7 @@ describe('copyAudit', () => {
     await clock.advance(1_000)
     await new Promise((resolve) => setImmediate(resolve))
     expect(inner.events).toEqual([...ids(10), ...ids(1, 50)])
-    expect(reports.at(-1)).toBe('The copy to memory is written again; 2 records were lost to it.')
+    expect(reports.at(-1)).toBe('The copy to memory is written again; 2 records never reached it.')
     await copy.close()
     // No timer of it keeps the process alive.
     expect(new Set(kept)).toEqual(new Set([false]))

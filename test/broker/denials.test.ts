@@ -92,7 +92,7 @@ const ROWS: readonly Row[] = [
     options: () => ({ policy: { budget: { perDay: usd(1), perMinute: 1 } } }),
     before: submitOnce,
     words: slots,
-    sentence: /1 of 1 solves a minute/,
+    sentence: /1 of 1 solve a minute/,
   },
   {
     what: 'a closed schedule',

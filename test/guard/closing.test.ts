@@ -49,7 +49,7 @@ describe('guard.close()', () => {
     await guard.close()
     expect(alerts.map(({ code }) => code)).toEqual(['AUDIT_UNAVAILABLE'])
     // The denial and the end of the log.
-    expect(alerts[0]?.message).toContain('2 records were not written')
+    expect(alerts[0]?.message).toContain('Not written: 2 records')
   })
 
   it('resolves and reports when the ledger does not answer', async () => {
@@ -118,7 +118,7 @@ describe('an outcome that cannot be recorded', () => {
     await guard.close()
     expect(await ledger.usage('tests', Date.now())).toMatchObject({ spent: 0, reserved: usd(0.001), active: 1 })
     // Submitted, solved and closed.
-    expect(alerts.at(-1)).toContain('3 records were not written')
+    expect(alerts.at(-1)).toContain('Not written: 3 records')
   })
 
   it('of a recovered task leaves it as it is, and it is settled once it can be recorded', async () => {

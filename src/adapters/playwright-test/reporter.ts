@@ -1,5 +1,6 @@
 import type { Reporter, TestCase, TestResult } from 'playwright/types/testReporter'
 import { z } from 'zod'
+import { counted } from '../../base/counted.js'
 import { formatUsd, micros } from '../../policy/money.js'
 import { ATTACHMENT_NAME, formatCodes, formatCounts, reasonOf, SKIPPED_WITHOUT_KEY } from './report.js'
 
@@ -63,14 +64,14 @@ export default class CaptchaReporter implements Reporter {
 
   /** Prints the line. */
   onEnd(): void {
-    const skipped = this.#skipped.size > 0 ? `${tests(this.#skipped.size)} skipped: there is no key` : ''
+    const skipped = this.#skipped.size > 0 ? `${counted(this.#skipped.size, 'test')} skipped: there is no key` : ''
     if (this.#tests.size === 0) {
       if (skipped) console.log(`\nsolveguard: ${skipped}`)
       return
     }
     const standIns = this.#withStandIns ? ' of the stand-ins: there is no key' : ''
     const parts = [
-      `${formatCounts(this.#total)} in ${tests(this.#tests.size)}`,
+      `${formatCounts(this.#total)} in ${counted(this.#tests.size, 'test')}`,
       `${formatUsd(micros(this.#total.spent))} spent${standIns}`,
       ...this.#left(),
       ...[...this.#codes].map(([outcome, codes]) => `${outcome}: ${formatCodes(codes)}`),
@@ -92,10 +93,6 @@ export default class CaptchaReporter implements Reporter {
   printsToStdio(): boolean {
     return false
   }
-}
-
-function tests(count: number): string {
-  return `${count} ${count === 1 ? 'test' : 'tests'}`
 }
 
 /** Undefined for other content: a test may attach something of that name itself. */

@@ -1,3 +1,4 @@
+import { counted } from '../../base/counted.js'
 import { formatMs } from '../../policy/duration.js'
 import { formatUsd, type Money } from '../../policy/money.js'
 import type { Advice, AdviceReason } from '../types.js'
@@ -75,7 +76,7 @@ function* limitsOf(situation: Situation): Generator<Limit> {
   yield {
     code: 'queue',
     limit: queued + underWay,
-    message: `${solves(queued)} queued and ${underWay} under way: more workers would be idle.`,
+    message: `${counted(queued, 'solve')} queued and ${underWay} under way: more workers would be idle.`,
   }
   const afford = affordable(situation)
   const maxPrice = dearest(accounts)
@@ -85,14 +86,14 @@ function* limitsOf(situation: Situation): Generator<Limit> {
     limit: afford === 0 ? 0 : underWay + afford,
     message:
       `${formatUsd(left)} of the day's budget is left, ` +
-      `for ${solves(afford)} at up to ${formatUsd(maxPrice)} each.`,
+      `for ${counted(afford, 'solve')} at up to ${formatUsd(maxPrice)} each.`,
     ...(afford === 0 && refilledAt && { retryAt: refilledAt }),
   }
   if (concurrent !== undefined) {
     yield {
       code: 'concurrent',
       limit: concurrent,
-      message: `policy.budget.concurrent allows ${solves(concurrent)} at a time.`,
+      message: `policy.budget.concurrent allows ${counted(concurrent, 'solve')} at a time.`,
     }
   }
   const slots = sum(accounts, (one) => one.concurrent)
@@ -100,7 +101,7 @@ function* limitsOf(situation: Situation): Generator<Limit> {
     yield {
       code: 'concurrent',
       limit: slots,
-      message: `The budgets of ${names(accounts)} allow ${solves(slots)} at a time.`,
+      message: `The budgets of ${names(accounts)} allow ${counted(slots, 'solve')} at a time.`,
     }
   }
   const threads = sum(accounts, (one) => one.threads)
@@ -108,13 +109,14 @@ function* limitsOf(situation: Situation): Generator<Limit> {
     yield {
       code: 'threads',
       limit: threads,
-      message: `The paid threads at ${names(accounts)} allow ${solves(threads)} at a time.`,
+      message: `The paid threads at ${names(accounts)} allow ${counted(threads, 'solve')} at a time.`,
     }
   }
   const rate = rateOf(situation)
   if (rate !== Number.POSITIVE_INFINITY) {
     const limit = Math.max(1, Math.ceil((rate * solveMs) / MINUTE_MS))
-    const message = `${solves(rate)} a minute, at ${formatMs(Math.round(solveMs))} each, keep ${limit} workers busy.`
+    const each = formatMs(Math.round(solveMs))
+    const message = `${counted(rate, 'solve')} a minute, at ${each} each, keep ${limit} workers busy.`
     yield { code: 'rate', limit, message }
   }
   const balance = sum(accounts, ({ balance: amount, price }) =>
@@ -124,7 +126,7 @@ function* limitsOf(situation: Situation): Generator<Limit> {
     yield {
       code: 'balance',
       limit: balance,
-      message: `The balance at ${names(accounts)} is enough for ${solves(balance)}.`,
+      message: `The balance at ${names(accounts)} is enough for ${counted(balance, 'solve')}.`,
     }
   }
 }
@@ -174,8 +176,4 @@ function sum(
 
 function names(accounts: readonly AdvisedAccount[]): string {
   return accounts.map(({ name }) => name).join(' and ')
-}
-
-function solves(count: number): string {
-  return count === 1 ? '1 solve' : `${count} solves`
 }

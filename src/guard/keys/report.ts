@@ -1,3 +1,4 @@
+import { counted } from '../../base/counted.js'
 import type { Fact } from '../../ledger/ledger.js'
 import type { SecretVersion } from '../../secrets/provider.js'
 import type { KnownKey } from '../types.js'
@@ -88,8 +89,8 @@ function verdict(
 ): Verdict {
   const { heldBy, underWay, lastUsedAt } = key
   if (needed) return { revocable: false, reason: 'it is the key in use' }
-  if (heldBy > 0) return { revocable: false, reason: `${count(heldBy, 'process', 'es')} would still use it` }
-  if (underWay > 0) return { revocable: false, reason: `${count(underWay, 'task')} under way with it` }
+  if (heldBy > 0) return { revocable: false, reason: `${counted(heldBy, 'process', 'es')} would still use it` }
+  if (underWay > 0) return { revocable: false, reason: `${counted(underWay, 'task')} under way with it` }
   const at = (lastUsedAt ?? now) + UNUSED_MS
   const revocable = now >= at
   return {
@@ -100,10 +101,6 @@ function verdict(
       : 'it was used within the last 24 hours; unless it is used again ' +
         `it may be revoked from ${new Date(at).toISOString()} on`,
   }
-}
-
-function count(n: number, what: string, more = 's'): string {
-  return `${n} ${what}${n === 1 ? '' : more}`
 }
 
 function dateOf(ms: number | undefined): Date | undefined {

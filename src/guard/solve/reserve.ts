@@ -1,4 +1,5 @@
 import { isPromise, type MaybePromise } from '../../base/async.js'
+import { counted } from '../../base/counted.js'
 import { DeniedError } from '../../base/errors.js'
 import type { Declarer, ReserveResult, ThresholdAlert } from '../../ledger/ledger.js'
 import { formatMs } from '../../policy/duration.js'
@@ -231,7 +232,7 @@ export function denialOf(result: Refusal, solve: RefusedSolve, now: number): Den
     case 'perMinute':
       return denied(
         'RATE_EXCEEDED',
-        `Budget '${budgetId}': ${used} of ${limit} solves a minute are used.${advice}`,
+        `Budget '${budgetId}': ${used} of ${counted(limit, 'solve')} a minute are used.${advice}`,
         retryAt,
         { details },
       )

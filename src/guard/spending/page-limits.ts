@@ -1,3 +1,4 @@
+import { counted } from '../../base/counted.js'
 import { type DeniedError, SolveguardError } from '../../base/errors.js'
 import type { GrantContext } from '../admission/grant-context.js'
 import { denied } from '../errors.js'
@@ -42,7 +43,7 @@ export class PageLimits {
     if (perPage !== undefined && load.solves >= perPage) {
       throw denied(
         'PAGE_LIMIT_REACHED',
-        `This page load has used ${load.solves} of the ${perPage} solves that policy.budget.perPage allows.`,
+        `This page load has used ${load.solves} of the ${counted(perPage, 'solve')} that policy.budget.perPage allows.`,
         undefined,
         { details: { limit: perPage, used: load.solves } },
       )
@@ -66,7 +67,7 @@ export class PageLimits {
     if (load.suspected || !(hitsPage || load.denials >= DENIALS_BEFORE_ALERT)) return
     load.suspected = true
     const { solves, denials } = load
-    const counts = `${solves} solves, and ${denials} denied (${code})`
+    const counts = `${counted(solves, 'solve')}, and ${denials} denied (${code})`
     this.#deps.alert(
       'PAGE_DRAIN_SUSPECTED',
       `A page of ${origin} asks for more solves than its budget allows: ${counts}.`,

@@ -232,7 +232,7 @@ describe('the budget of an account', () => {
     await guard.solve(challenge)
     const error = await errorOf(guard.solve(challenge))
     expect(error).toMatchObject({ code: 'PRICE_TOO_HIGH', layer: 'spending', retryAt: expect.any(Date) })
-    expect(error.message).toMatch(/the budget of twocaptcha.*Tried before:.*tests:anticaptcha.*1 of 1 solves a minute/)
+    expect(error.message).toMatch(/the budget of twocaptcha.*Tried before:.*tests:anticaptcha.*1 of 1 solve a minute/)
     await guard.close()
     expect(audit.events.filter(({ action }) => action === 'denied')).toHaveLength(1)
   })

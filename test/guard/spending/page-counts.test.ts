@@ -67,7 +67,7 @@ describe('the alert about a page load', () => {
     expect(alerts).toEqual([
       [
         'PAGE_DRAIN_SUSPECTED',
-        `A page of ${ORIGIN} asks for more solves than its budget allows: 1 solves, and 1 denied (PAGE_LIMIT_REACHED).`,
+        `A page of ${ORIGIN} asks for more solves than its budget allows: 1 solve, and 1 denied (PAGE_LIMIT_REACHED).`,
         { origin: ORIGIN, solves: 1, denials: 1 },
       ],
     ])
