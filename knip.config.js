@@ -41,7 +41,6 @@ export default {
     '@observablehq/plot',
     'axe-core',
     'c12',
-    'commander',
     'linkedom',
     'typedoc',
     'typedoc-plugin-markdown',

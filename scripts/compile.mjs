@@ -8,6 +8,7 @@ import { withRequire } from './dist-imports.mjs'
 import { BIN, ENTRIES, SIDE_EFFECTS } from './entries.mjs'
 import { esbuildPageScript } from './page-script.mjs'
 import { root } from './setup.mjs'
+import { bundleVendored, VENDORED, withVendored } from './vendor.mjs'
 
 const require = createRequire(import.meta.url)
 const FIND_BROWSER = 'scripts/find-browser.mjs'
@@ -60,8 +61,12 @@ async function implementation(outdir, entries) {
   await esbuild.build({ ...common, absWorkingDir: root, entryPoints, outdir, outbase: 'src' })
   for (const path of entryPoints) {
     const file = path.replace(/^src\/|\.ts$/g, '')
-    writeFileSync(`${outdir}/${file}.js`, withRequire(file, readFileSync(`${outdir}/${file}.js`, 'utf8')))
+    const text = withRequire(file, readFileSync(`${outdir}/${file}.js`, 'utf8'))
+    writeFileSync(`${outdir}/${file}.js`, withVendored(file, text))
   }
+  const imports = Object.values(reach.metafile?.inputs ?? {}).flatMap((input) => input.imports)
+  const vendored = VENDORED.filter((name) => imports.some(({ path }) => path === name))
+  if (vendored.length > 0) await bundleVendored(outdir, vendored)
   if (inputs.includes(FIND_BROWSER)) await findsBrowsers(outdir, common)
   return entryPoints
 }

@@ -36,7 +36,9 @@ const IMPORT = /^var (import_\w+) = require\("([^"]+)"\);$/gm
  */
 export function withRequire(file, text) {
   const late = LOADED_WHEN_USED.includes(file)
-  let changed = text.replaceAll(/await import\(("[^"]+")\)/g, 'require($1)')
+  let changed = text
+    .replaceAll(/await import\(("[^"]+")\)/g, 'require($1)')
+    .replaceAll(/\(\) => import\(("[^"]+")\)/g, 'async () => require($1)')
   if (/\bimport\(/.test(changed) && !IMPORTS_FILES_OF_USERS.includes(file))
     throw new Error(`dist/${file}.js: an import() is left`)
   for (const [statement, name = '', path = ''] of [...changed.matchAll(IMPORT)]) {

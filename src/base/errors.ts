@@ -306,6 +306,22 @@ export const CODES = {
     remedy: "Check the site's own endpoints for that widget; the message has its error.",
   },
 
+  // The command line.
+  COMMAND_INVALID: {
+    meaning: 'The command line is wrong: an unknown command or option, a value that cannot be one, a missing answer.',
+    remedy: 'Correct what the message names; `solveguard COMMAND --help` has the options and an example.',
+  },
+  COMMAND_INTERRUPTED: {
+    meaning: 'The command was interrupted (Ctrl+C, SIGTERM).',
+    remedy:
+      'Nothing: what was under way is accounted for, and tasks that the service has are followed by the next run.',
+  },
+  COMMAND_FAILED: {
+    meaning: 'The command failed for a reason that has no code of its own.',
+    remedy:
+      'Do what the message says; if it says nothing useful, report it with the output of `solveguard doctor --json`.',
+  },
+
   // Alerts only (never thrown).
   BUDGET_THRESHOLD: {
     meaning: 'A threshold in `policy.budget.alertsAt` was crossed.',

@@ -1,21 +1,19 @@
-/** One command of the package's program. */
-export interface Command {
-  /** What it does, in a line of the help. */
+import type { CommandDefinition } from './command.js'
+
+/** A row of the table of commands. Its file is loaded when the command runs, or its help is shown. */
+export interface CommandRow {
+  /** What it does, in one line of the help. */
   readonly what: string
-  /**
-   * @param args what follows the command's name
-   * @returns the exit code
-   */
-  run(args: readonly string[]): Promise<number>
+  load(): Promise<{ readonly command: CommandDefinition }>
 }
 
-/** The commands by their names. Each loads what it needs when it runs. */
-export const COMMANDS: Readonly<Record<string, Command>> = {
+/** Commands that have further ones: `audit verify` is in `audit`. */
+export const GROUPS: Readonly<Record<string, string>> = {}
+
+/** The commands by their names, in the order of the help. */
+export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   demo: {
-    what: 'One guarded solve in a real browser, and each layer at work, on stand-ins: no key, no money.',
-    async run(args) {
-      const { runDemo } = await import('../demo/demo.js')
-      return runDemo(args, { name: 'npx solveguard demo', options: 'npx solveguard demo' })
-    },
+    what: 'one guarded solve in a real browser, and each layer at work, on stand-ins: no key, no money',
+    load: () => import('./commands/demo.js'),
   },
 }
