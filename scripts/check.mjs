@@ -1,8 +1,9 @@
 // npm run check [-- part of a step's name]: everything about the project that is checked without running its tests.
-// One line for each step, and its output only where it fails.
+// Several steps run at a time, as most of them use one core. One line for each step when it ends, and its output only
+// where it fails.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { wideComments } from './comment-width.mjs'
@@ -25,46 +26,80 @@ const folder = mkdtempSync(join(tmpdir(), 'solveguard-check-'))
 /** The packed package and a project that has it installed: made by their step, used by the ones after it. */
 const packed = { tarball: '', project: '' }
 
-/** @type {readonly Step[]} */
+/**
+ * Begun in this order as soon as what they need is done: the package first, whose steps wait for each other, and of
+ * those the longest first.
+ * @type {readonly Step[]}
+ */
 const STEPS = [
-  { name: 'types', run: () => tool('tsc', '-p', '.') },
-  { name: 'types of the apps in tests', run: () => tool('tsc', '-p', 'test/widgets/npm/apps') },
-  { name: 'lint, format, reveal() in egress only', run: () => tool('biome', 'check', '--error-on-warnings', '.') },
-  { name: 'comments of at most 120 columns', run: checkComments },
-  { name: 'doc comments of public names', run: checkDocComments },
-  { name: 'only promises in Promise.all', run: checkPromises },
-  { name: 'direction of imports', run: () => tool('depcruise', 'src', '--config', '.dependency-cruiser.cjs') },
-  { name: 'unused code and packages', run: () => tool('knip') },
   { name: 'build', run: () => tool(process.execPath, 'scripts/build.mjs') },
-  { name: 'exports of package.json', run: checkExports },
+  { name: 'types', run: () => tool('tsc', '-p', '.') },
   { name: 'pack', run: packAndInstall, needs: ['build'] },
   ...ofThePackage([
-    { name: 'package shape (publint)', run: () => tool('publint', packed.tarball, '--strict') },
+    { name: 'the examples', run: () => runExamples(packed.project) },
+    { name: 'bundlers and Jest', run: () => runToolchains(packed.project) },
+    { name: 'the demo of the package', run: () => runDemo(packed.tarball, folder) },
+    { name: 'a TypeScript consumer, ESM and CommonJS', run: () => compileTypes(packed.project) },
     { name: 'types of the package (attw)', run: () => tool('attw', packed.tarball) },
+    { name: 'package shape (publint)', run: () => tool('publint', packed.tarball, '--strict') },
     { name: 'a CommonJS consumer', run: () => runConsumer(packed.project, 'commonjs.cjs') },
     { name: 'an ESM consumer', run: () => runConsumer(packed.project, 'esm.mjs') },
-    { name: 'the demo of the package', run: () => runDemo(packed.project) },
-    { name: 'a TypeScript consumer, ESM and CommonJS', run: () => compileTypes(packed.project) },
-    { name: 'bundlers and Jest', run: () => runToolchains(packed.project) },
-    { name: 'the examples', run: () => runExamples(packed.project) },
   ]),
+  { name: 'unused code and packages', run: () => tool('knip') },
+  { name: 'lint, format, reveal() in egress only', run: () => tool('biome', 'check', '--error-on-warnings', '.') },
+  { name: 'direction of imports', run: () => tool('depcruise', 'src', '--config', '.dependency-cruiser.cjs') },
+  { name: 'types of the apps in tests', run: () => tool('tsc', '-p', 'test/widgets/npm/apps') },
+  { name: 'doc comments of public names', run: checkDocComments },
+  { name: 'only promises in Promise.all', run: checkPromises },
+  { name: 'comments of at most 120 columns', run: checkComments },
+  { name: 'exports of package.json', run: checkExports },
 ]
+
+/** How many steps run at a time. */
+const LANES = Math.max(2, availableParallelism())
 
 const counts = { passed: 0, failed: 0 }
 try {
-  for (const step of chosen(process.argv.slice(2))) {
-    const start = performance.now()
-    const problem = await attempt(step)
-    counts[problem === undefined ? 'passed' : 'failed']++
-    const seconds = ((performance.now() - start) / 1000).toFixed(1)
-    console.log(`${problem === undefined ? 'ok    ' : 'FAILED'} ${step.name} (${seconds} s)`)
-    if (problem !== undefined) console.log(problem.trimEnd().replace(/^/gm, '       '))
-  }
+  await runAll(chosen(process.argv.slice(2)))
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
 console.log(`${counts.passed} passed, ${counts.failed} failed`)
 process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0
+
+/**
+ * Runs each step once those that it needs have ended, however they did: it names then what is missing.
+ * @param {readonly Step[]} steps
+ */
+async function runAll(steps) {
+  const waiting = [...steps]
+  const ended = new Set()
+  /** @type {Set<Promise<void>>} */
+  const running = new Set()
+  while (waiting.length > 0 || running.size > 0) {
+    const at = waiting.findIndex(({ needs = [] }) => needs.every((name) => ended.has(name)))
+    const [step] = at >= 0 && running.size < LANES ? waiting.splice(at, 1) : []
+    if (!step) {
+      await Promise.race(running)
+      continue
+    }
+    const run = report(step).then(() => {
+      ended.add(step.name)
+      running.delete(run)
+    })
+    running.add(run)
+  }
+}
+
+/** @param {Step} step */
+async function report(step) {
+  const start = performance.now()
+  const problem = await attempt(step)
+  counts[problem === undefined ? 'passed' : 'failed']++
+  const seconds = ((performance.now() - start) / 1000).toFixed(1)
+  console.log(`${problem === undefined ? 'ok    ' : 'FAILED'} ${step.name} (${seconds} s)`)
+  if (problem !== undefined) console.log(problem.trimEnd().replace(/^/gm, '       '))
+}
 
 /** @param {readonly Step[]} steps */
 function ofThePackage(steps) {

@@ -1,16 +1,21 @@
-// What .ci/run does: the tests by the README's command, a sample of the injected faults, the checks, and the tests
-// again on a current Node, except those that are about pages and browser tools more than about Node. The last lines
-// name what failed and add everything up.
+// What .ci/run does: the tests by the README's command, a sample of the injected faults, the checks, and on a current
+// Node the tests of what depends on Node. The last lines name what failed and add everything up.
 import { spawn } from 'node:child_process'
+import { fetchTools } from './fetch-tools.mjs'
 import { installNode } from './node-versions.mjs'
 import { ensurePackages, root } from './setup.mjs'
 
 const CURRENT_NODE = 26
 
-/** Pages, browser tools, what is pure and what is text; Playwright Test, playwright-extra and the demo stay. */
+/**
+ * What a current Node may change is in the other files: files and SQLite, sockets and TLS, processes, modules and
+ * workers. Pages and browser tools run in browsers; a widget, a policy and a service's wire are plain data; the servers
+ * of Redis are the same on each Node, and `test/ledger/redis.processes.test.ts` has the client.
+ */
 const NOT_ABOUT_NODE = [
-  'test/{widgets,policy,project,solvers}/**',
-  'test/adapters/{webdriver,extra/puppeteer,puppeteer,playwright.}*',
+  'test/{widgets,policy,project,solvers,adapters}/**',
+  'test/**/*.pages.test.ts',
+  'test/ledger/redis-*',
 ].flatMap((path) => ['--exclude', path])
 
 /** When more files than this fail, a busy machine is not the reason. */
@@ -20,9 +25,12 @@ const totals = { passed: 0, failed: 0 }
 /** @type {string[]} */
 const remarks = []
 ensurePackages()
+// The checks, which come later, need them.
+const fetching = fetchTools(['toolchains'])
 await step('npm test', 'npm', ['test', '--'])
 process.env.FAULTS = 'sample'
 await step('npm test -- --project faults', 'npm', ['test', '--', '--project', 'faults'])
+await fetching
 await step('npm run check', 'npm', ['run', 'check'])
 const node = installNode(CURRENT_NODE)
 // The file ledger's other SQLite library.

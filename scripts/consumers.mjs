@@ -84,8 +84,10 @@ export async function runConsumer(project, file) {
 export async function compileTypes(project) {
   for (const name of [...BROWSER_TOOLS, '@types/node']) link(join(project, 'node_modules'), name)
   for (const ending of ['mts', 'cts']) copyFileSync(join(consumers, 'types.ts'), join(project, `types.${ending}`))
-  const examples = readdirSync(copyExamples(project), { recursive: true, encoding: 'utf8' })
-  const files = examples.filter((file) => file.endsWith('.ts')).map((file) => join('examples', file))
+  // A copy of its own: the examples may run at the same time.
+  const examples = copyExamples(project, 'examples-types')
+  const all = readdirSync(examples, { recursive: true, encoding: 'utf8' })
+  const files = all.filter((file) => file.endsWith('.ts')).map((file) => join(examples, file))
   const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--module', 'nodenext', '--target', 'es2022']
   const args = [
     require.resolve('typescript/bin/tsc'),
@@ -105,7 +107,7 @@ export async function compileTypes(project) {
  */
 export async function runExamples(project) {
   for (const name of BROWSER_TOOLS) link(join(project, 'node_modules'), name)
-  const folder = copyExamples(project)
+  const folder = copyExamples(project, 'examples')
   const env = { ...process.env, CHROMIUM_PATH: (await findBrowser())?.path ?? '' }
   for (const script of readdirSync(join(folder, 'script'))) {
     await execute(process.execPath, [join('script', script)], { cwd: folder, env, timeout: 60_000 }).catch(
@@ -123,29 +125,30 @@ export async function runExamples(project) {
 /**
  * Runs the package's own command: the demo, in a project that has Playwright, in one that has not, and, as npx does,
  * from elsewhere in a folder that has.
- * @param {string} project
+ * @param {string} tarball
+ * @param {string} folder
  */
-export async function runDemo(project) {
+export async function runDemo(tarball, folder) {
+  // Other steps may give the project that they share Playwright at any time.
+  const project = await installPacked(tarball, mkdtempSync(join(folder, 'demo-')))
   const command = join(project, 'node_modules', 'solveguard', 'dist', 'cli', 'main.js')
   const env = { ...process.env, CHROMIUM_PATH: (await findBrowser())?.path ?? '' }
   const demo = (/** @type {string} */ cwd) =>
     execute(process.execPath, [command, 'demo'], { cwd, env, timeout: 120_000 })
-  if (!existsSync(join(project, 'node_modules', 'playwright'))) {
-    const without = await demo(project).catch((error) => error)
-    if (!/^demo failed: the demo needs Playwright: run `npm install playwright`/m.test(without.stdout)) {
-      throw new Error(`without Playwright: ${without.stdout}${without.stderr ?? ''}`)
-    }
-    const elsewhere = mkdtempSync(join(tmpdir(), 'solveguard-demo-'))
-    try {
-      mkdirSync(join(elsewhere, 'node_modules'))
-      link(join(elsewhere, 'node_modules'), 'playwright')
-      const { stdout } = await demo(elsewhere).catch(throwWithOutput)
-      if (!/\ndemo ok: /.test(stdout)) throw new Error(stdout)
-    } finally {
-      rmSync(elsewhere, { recursive: true, force: true })
-    }
-    link(join(project, 'node_modules'), 'playwright')
+  const without = await demo(project).catch((error) => error)
+  if (!/^demo failed: the demo needs Playwright: run `npm install playwright`/m.test(without.stdout)) {
+    throw new Error(`without Playwright: ${without.stdout}${without.stderr ?? ''}`)
   }
+  const elsewhere = mkdtempSync(join(tmpdir(), 'solveguard-demo-'))
+  try {
+    mkdirSync(join(elsewhere, 'node_modules'))
+    link(join(elsewhere, 'node_modules'), 'playwright')
+    const { stdout } = await demo(elsewhere).catch(throwWithOutput)
+    if (!/\ndemo ok: /.test(stdout)) throw new Error(stdout)
+  } finally {
+    rmSync(elsewhere, { recursive: true, force: true })
+  }
+  link(join(project, 'node_modules'), 'playwright')
   const { stdout } = await demo(project).catch(throwWithOutput)
   if (!/\ndemo ok: /.test(stdout)) throw new Error(stdout)
 }
@@ -159,9 +162,12 @@ async function freePort() {
   return port
 }
 
-/** @param {string} project */
-function copyExamples(project) {
-  const folder = join(project, 'examples')
+/**
+ * @param {string} project
+ * @param {string} name of the copy
+ */
+function copyExamples(project, name) {
+  const folder = join(project, name)
   cpSync(`${root}examples`, folder, { recursive: true })
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n')
   return folder

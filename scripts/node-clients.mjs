@@ -1,8 +1,8 @@
 // Published clients of the solver services and HTTP libraries for Node, which the tests run unchanged under
 // `solveguard/register`. They are kept out of this project's own packages: some need other versions of a library.
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { npmInstall } from './npm-install.mjs'
 import { root } from './setup.mjs'
 
 const PACKAGES = [
@@ -23,10 +23,11 @@ const FOLDER = join(root, 'node_modules', '.cache', 'solveguard', 'node-clients'
 /** The folder of the installed clients. */
 export const NODE_CLIENTS = join(FOLDER, 'node_modules')
 
+export function hasNodeClients() {
+  return existsSync(join(NODE_CLIENTS, '.package-lock.json'))
+}
+
 /** Fetches them where they are not here yet. */
 export function ensureNodeClients() {
-  if (existsSync(join(NODE_CLIENTS, '.package-lock.json'))) return
-  mkdirSync(FOLDER, { recursive: true })
-  const args = ['install', '--prefix', FOLDER, '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
-  execFileSync('npm', [...args, ...PACKAGES], { cwd: FOLDER, stdio: ['ignore', 'ignore', 'inherit'] })
+  if (!hasNodeClients()) npmInstall(FOLDER, PACKAGES)
 }

@@ -32,11 +32,15 @@ export function fetched(folder, what, fill) {
   )
 }
 
+/** Python with pip, on Debian as root. */
+export function ensurePython() {
+  const has = findProgram('python3') && spawnSync('python3', ['-m', 'pip', '--version']).status === 0
+  if (!has) installDebian(['python3', 'python3-pip'])
+}
+
 /** @param {string[]} args */
 export function pip(...args) {
-  if (!findProgram('python3') || spawnSync('python3', ['-m', 'pip', '--version']).status !== 0) {
-    installDebian(['python3', 'python3-pip'])
-  }
+  ensurePython()
   const [command = '', ...rest] = args
   python('-m', 'pip', command, '--quiet', '--disable-pip-version-check', '--no-input', ...rest)
 }

@@ -27,6 +27,10 @@ export const PYTHON_CLIENTS = folderOf(BY_ADDRESS)
 /** Where those are that need TLS. */
 export const PYTHON_TLS_CLIENTS = folderOf(BY_TLS)
 
+export function hasPythonClients() {
+  return [BY_ADDRESS, BY_TLS].every((packages) => existsSync(folderOf(packages)))
+}
+
 /** Fetches them where they are not here yet. */
 export function ensurePythonClients() {
   for (const packages of [BY_ADDRESS, BY_TLS]) {

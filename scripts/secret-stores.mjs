@@ -27,6 +27,10 @@ export function findMoto() {
   return { command: python, args: ['-m', 'moto.server'], env: { PYTHONPATH: MOTO.folder } }
 }
 
+export function hasSecretStores() {
+  return findBao() !== undefined && findMoto() !== undefined
+}
+
 /** Fetches what is not here yet. */
 export function ensureSecretStores() {
   if (!findBao()) {

@@ -5,10 +5,9 @@ import { spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fetchTools, missingTools } from './fetch-tools.mjs'
 import { leftoverFiles, leftoverProcesses, RUN_FOLDER } from './leftovers.mjs'
-import { ensureNodeClients } from './node-clients.mjs'
-import { ensurePythonClients } from './python-clients.mjs'
-import { ensureSecretStores } from './secret-stores.mjs'
+import { ensurePython } from './pypi.mjs'
 import {
   ensureBrowser,
   ensureFirefox,
@@ -26,6 +25,8 @@ ensurePackages()
 const { parseCLI } = await import('vitest/node')
 const words = withoutFaults(process.argv.slice(2))
 const runs = projectFilter(projectsOf(words))
+// These need no program of Debian's, which are installed meanwhile; Python, which the others need, may be one of them.
+const fetching = runs('processes') ? fetchTools(['node-clients', 'other-nodes']) : true
 if (runs('pages') || runs('processes')) {
   await ensureBrowser()
   await ensureHeadlessShell()
@@ -36,10 +37,11 @@ if (runs('pages')) {
 }
 if (runs('processes')) {
   ensurePrograms(['tinyproxy', 'squid', 'danted', 'redis-server', 'strace', 'jq'])
-  ensureSecretStores()
-  ensurePythonClients()
-  ensureNodeClients()
+  const ofPython = missingTools(['secret-stores', 'python-clients'])
+  if (ofPython.length > 0) ensurePython()
+  if (!(await fetchTools(ofPython))) process.exit(1)
 }
+if (!(await fetching)) process.exit(1)
 if (runs('faults')) {
   if (process.platform !== 'linux') exitWith('The tests of the project `faults` run on Linux only.')
   ensurePrograms(['redis-server', 'strace'])

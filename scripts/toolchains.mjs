@@ -1,18 +1,16 @@
 // Bundlers and Jest: each bundler builds one program with the packed package, by the lines of docs/toolchains.md, and
 // the bundle is run.
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
+import { fetchTools } from './fetch-tools.mjs'
 import { root } from './setup.mjs'
+import { TOOLCHAINS } from './toolchain-packages.mjs'
 
 const execute = promisify(execFile)
-/** Kept out of this project's own packages, which tests and knip read. */
-const TOOLS = ['webpack@5.113.0', 'rollup@4.68.8', '@rollup/plugin-commonjs@29.0.3', '@rollup/plugin-json@6.1.0']
-TOOLS.push('@rollup/plugin-node-resolve@16.0.3', 'jest@30.5.2', 'ts-jest@29.4.15')
-const FOLDER = join(root, 'node_modules', '.cache', 'solveguard', 'toolchains-2')
 const SAID = 'solved, ORIGIN_NOT_NAMED, spent true, audit true'
 const PROGRAM = 'toolchain-program.mjs'
 
@@ -20,7 +18,7 @@ const PROGRAM = 'toolchain-program.mjs'
  * @param {string} project where the packed package is installed
  */
 export async function runToolchains(project) {
-  ensureToolchains()
+  if (!(await fetchTools(['toolchains']))) throw new Error('The bundlers and Jest could not be installed.')
   copyFileSync(`${root}test/consumers/toolchains/program.mjs`, join(project, PROGRAM))
   linkLibsql(project)
   await runs(project, PROGRAM)
@@ -28,18 +26,6 @@ export async function runToolchains(project) {
   await withWebpack(project)
   await withRollup(project)
   await withJest(project)
-}
-
-/** Fetches the tools where they are not here yet. */
-function ensureToolchains() {
-  if (existsSync(join(FOLDER, 'node_modules', '.package-lock.json'))) return
-  mkdirSync(FOLDER, { recursive: true })
-  const args = ['install', '--prefix', FOLDER, '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
-  execFileSync('npm', [...args, ...TOOLS], {
-    cwd: FOLDER,
-    stdio: ['ignore', 'ignore', 'inherit'],
-    shell: process.platform === 'win32',
-  })
 }
 
 /** @param {string} project */
@@ -68,7 +54,7 @@ async function withEsbuild(project) {
 
 /** @param {string} project */
 async function withWebpack(project) {
-  const webpack = createRequire(join(FOLDER, 'index.js'))('webpack')
+  const webpack = createRequire(join(TOOLCHAINS, 'index.js'))('webpack')
   const compiler = webpack({
     mode: 'production',
     // Minifying takes longest, and is no question of this package.
@@ -86,7 +72,7 @@ async function withWebpack(project) {
 
 /** @param {string} project */
 async function withRollup(project) {
-  const load = createRequire(join(FOLDER, 'index.js'))
+  const load = createRequire(join(TOOLCHAINS, 'index.js'))
   const { rollup } = load('rollup')
   const bundle = await rollup({
     input: join(project, PROGRAM),
@@ -105,7 +91,7 @@ async function withRollup(project) {
 
 /** @param {string} project */
 async function withJest(project) {
-  link(join(FOLDER, 'node_modules', '@jest'), join(project, 'node_modules', '@jest'))
+  link(join(TOOLCHAINS, 'node_modules', '@jest'), join(project, 'node_modules', '@jest'))
   mkdirSync(join(project, 'node_modules', '@types'), { recursive: true })
   link(join(root, 'node_modules', '@types', 'node'), join(project, 'node_modules', '@types', 'node'))
   const folder = join(project, 'jest')
@@ -113,10 +99,10 @@ async function withJest(project) {
   copyFileSync(`${root}test/consumers/toolchains/solve.jest.ts`, join(folder, 'solve.test.ts'))
   const compilerOptions = { module: 'commonjs', target: 'es2022', strict: true, esModuleInterop: true, types: ['node'] }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions }))
-  const transform = { '\\.ts$': join(FOLDER, 'node_modules', 'ts-jest') }
+  const transform = { '\\.ts$': join(TOOLCHAINS, 'node_modules', 'ts-jest') }
   writeFileSync(join(folder, 'jest.config.json'), JSON.stringify({ testEnvironment: 'node', transform }))
   const env = { ...process.env, STATE_DIR: join(folder, 'state') }
-  const args = [join(FOLDER, 'node_modules', 'jest', 'bin', 'jest.js'), '--ci', '--testTimeout', '60000']
+  const args = [join(TOOLCHAINS, 'node_modules', 'jest', 'bin', 'jest.js'), '--ci', '--testTimeout', '60000']
   await execute(process.execPath, args, { cwd: folder, env, timeout: 120_000 }).catch((error) => {
     throw new Error(`Jest: ${error.stdout ?? ''}${error.stderr ?? ''}` || error.message)
   })

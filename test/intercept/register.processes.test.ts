@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ensureNodeClients } from '../../scripts/node-clients.mjs'
-import { installNode } from '../../scripts/node-versions.mjs'
+import { installNode, OTHER_NODES } from '../../scripts/node-versions.mjs'
 import { type SolverService, startSolverService } from '../../src/testing/service/index.js'
 import { makeAuthority } from '../support/certificate.js'
 import { listen } from '../support/loopback.js'
@@ -17,8 +17,6 @@ import { makeProject } from './project.js'
 const run = promisify(execFile)
 const PAGE = 'https://staging.example.com/login'
 const SITEKEY = '6LcAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
-/** Of applications' Node versions, besides the one that runs the tests. */
-const OTHER_NODES = [22, 24, 26]
 
 let project: string
 let service: SolverService
