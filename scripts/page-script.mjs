@@ -202,8 +202,10 @@ export async function bundleForNode(entry, outfile, { whole = false } = {}) {
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    ...(whole ? { external: LOADED_LATER, banner: { js: REQUIRE } } : { packages: 'external' }),
-    sourcemap: 'inline',
+    // A map of all packages is three times as long as the program, and read at each start.
+    ...(whole
+      ? { external: LOADED_LATER, banner: { js: REQUIRE } }
+      : { packages: 'external', sourcemap: /** @type {const} */ ('inline') }),
     plugins: [esbuildPageScript],
     logLevel: 'warning',
   })
