@@ -357,6 +357,10 @@ export const CODES = {
     meaning: 'The service charged more than the upper price that was reserved.',
     remedy: "Correct the solver's `pricing`.",
   },
+  CALLBACKS_MISSING: {
+    meaning: 'A service called back for none of several tasks in a row, although it was asked to.',
+    remedy: 'Check that `callbacks.url` can be reached from outside, and whether the service wants it registered.',
+  },
   TASK_ID_REPEATED: {
     meaning: 'The service answered a submit with the id of an earlier task.',
     remedy: 'Check `baseUrl`, and what repeats replies on the way to the service (a cache, a proxy).',

@@ -1,3 +1,4 @@
+import type { CallbackReceiver } from '../guard/hosting.js'
 import type { OwnInterface } from './api.js'
 import { servicePrefix } from './dialects.js'
 import { withForwarded } from './forwarded.js'
@@ -9,14 +10,17 @@ import type { ServiceInterface } from './wires.js'
 export interface HandlerParts {
   readonly services: ServiceInterface
   readonly own: OwnInterface
+  /** Takes the call-backs of the services. @default none are waited for */
+  readonly callbacks?: CallbackReceiver | undefined
 }
 
 /**
- * The whole broker as a function from request to response: first the broker's own interface, then those of the
- * services. It knows no socket: a server, a proxy and an interception in the process call the same function.
+ * The whole broker as a function from request to response: first the call-backs of the services, then the broker's own
+ * interface, then those of the services. It knows no socket: a server, a proxy and an interception in the process call the same function.
  */
-export function createHandler({ services, own }: HandlerParts): BrokerHandler {
+export function createHandler({ services, own, callbacks }: HandlerParts): BrokerHandler {
   return (sent) => {
+    if (callbacks?.isFor(sent.url)) return callbacks.receive(sent.method, sent.url)
     const request = withForwarded(sent)
     if (isFromBrowser(request)) {
       return textReply(403, 'This broker answers no requests that a browser makes for a page.')

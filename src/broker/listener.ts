@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { isPromise } from '../base/async.js'
 import { SolveguardError } from '../base/errors.js'
+import { type CallbackReceiver, discardBody } from '../guard/hosting.js'
 import type { Logger } from '../guard/observability/log.js'
 import { replyToBadBody } from './handler.js'
 import type { BrokerHandler, BrokerRequest, BrokerResponse } from './types.js'
@@ -28,6 +29,8 @@ export interface ListenerOptions {
    * @default nothing
    */
   readonly context?: ((request: { readonly socket: object }) => Pick<BrokerRequest, 'host' | 'credential'>) | undefined
+  /** What is answered at once, before its body has arrived. @default nothing */
+  readonly callbacks?: CallbackReceiver | undefined
   /** How fastify makes its server, where it is not plain HTTP. */
   readonly server?: Pick<FastifyServerOptions, 'serverFactory'> | undefined
 }
@@ -56,6 +59,15 @@ export async function createListener(options: ListenerOptions): Promise<FastifyI
   app.server.maxConnections = MAX_CONNECTIONS
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
+  const { callbacks } = options
+  if (callbacks) {
+    app.addHook('onRequest', (request, reply, done) => {
+      const { method = '', url = '' } = request.raw
+      if (!callbacks.isFor(url)) return done()
+      send(reply, callbacks.receive(method, url))
+      discardBody(request.raw)
+    })
+  }
   app.setErrorHandler((error, request, reply) => {
     const status = (error as { statusCode?: number }).statusCode ?? 500
     return send(reply, replyToBadBody(request.raw.url ?? '/', status))

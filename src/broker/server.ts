@@ -234,6 +234,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     handler,
     logger,
     trustedProxies,
+    callbacks: hostOf(guard).callbacks,
     context: (request) => fronts[0]?.context(request) ?? {},
   })
   if (secured) {
@@ -329,7 +330,7 @@ export function brokerHandler(
     onRequest: (endpoint, service, error) => metrics.count(endpoint, service, error),
   })
   const own = new OwnInterface({ host, tasks, metrics, authenticate, version: VERSION })
-  return { handler: createHandler({ services, own }), tasks }
+  return { handler: createHandler({ services, own, callbacks: host.callbacks }), tasks }
 }
 
 /** @returns the address that it listens on */

@@ -2,8 +2,8 @@
 
 const MASK = '[masked]'
 
-/** Fields of a call that hold credentials: a page's proxy, its cookies. */
-const SECRET_FIELD = /^proxy$|password|passwd|login|secret|cookie/i
+/** Fields of a call that hold credentials: a page's proxy, its cookies, the address of a call-back. */
+const SECRET_FIELD = /^proxy$|^pingback$|^callbackUrl$|password|passwd|login|secret|cookie/i
 /** A longer field is truncated: pictures and a page's one-time values are longer. */
 const MAX_FIELD_LENGTH = 128
 const TRUNCATED_LENGTH = 32

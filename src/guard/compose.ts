@@ -3,6 +3,7 @@ import { type Policy, zoneOf } from '../policy/schema.js'
 import { SigningKeys } from '../tokens/keys.js'
 import { Gate } from './admission/gate.js'
 import { Advisor } from './advice/advisor.js'
+import { callbackReceiver } from './callbacks/receive.js'
 import { RootGrant } from './guard.js'
 import { addHost } from './hosting.js'
 import { checkWhichLedger } from './keys/which-ledger.js'
@@ -31,8 +32,10 @@ export async function composeGuard(policy: Policy, parts: GuardParts): Promise<G
     opened = true
     // First of all: a file that no head knows counts as one that was added.
     if (sink.head) await ledger.saveHead(sink.head)
+    await runtime.callbacks.open()
     return start(runtime, policy, parts)
   } catch (error) {
+    await quietly(() => runtime.callbacks.close())
     // The first error is the one to report.
     if (opened) {
       await quietly(() => sink.close())
@@ -68,8 +71,9 @@ function connect(runtime: GuardRuntime, policy: Policy, { tokenKeys }: Pick<Guar
   const timings = new SharedTimings(runtime)
   const advisor = new Advisor(runtime, timings)
   const tokens = new GuardTokens(runtime, new SigningKeys(tokenKeys, runtime.clock), zoneOf(policy))
-  const guard = new RootGrant(runtime, policy, { pipeline, recovery, timings, advisor, tokens })
-  addHost(guard, runtime, pipeline, recovery)
+  const { callbacks } = runtime
+  const guard = new RootGrant(runtime, policy, { pipeline, recovery, timings, advisor, tokens, callbacks })
+  addHost(guard, runtime, pipeline, recovery, callbacks.options && callbackReceiver(callbacks))
   return { guard, recovery, timings, advisor, tokens }
 }
 

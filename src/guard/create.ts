@@ -4,6 +4,7 @@ import { fanOutAudit } from '../audit/fan-out.js'
 import { jsonlAudit } from '../audit/jsonl.js'
 import { systemClock } from '../base/clock.js'
 import { SolveguardError } from '../base/errors.js'
+import { canReach } from '../base/public-host.js'
 import { checkBaseUrl } from '../base/service-url.js'
 import { defaultStateDir } from '../base/state-dir.js'
 import { createTransport, type TransportOptions } from '../egress/create.js'
@@ -11,8 +12,10 @@ import { wireLog } from '../egress/wire-log.js'
 import { fileLedger } from '../ledger/file.js'
 import { parsePolicy, zoneOf } from '../policy/schema.js'
 import { tokenKeyFile } from '../tokens/key-file.js'
+import type { AccountParts } from './accounts/account.js'
 import { accountsOf } from './accounts/options.js'
 import { checkName } from './admission/names.js'
+import { type CallbackOptions, callbackOptions } from './callbacks/options.js'
 import { composeGuard } from './compose.js'
 import { machineKeys } from './keys/machine-keys.js'
 import { loadTelemetry } from './observability/load-telemetry.js'
@@ -49,7 +52,7 @@ export async function createGuardOver(
   { sockets }: Pick<TransportOptions, 'sockets'>,
 ): Promise<Guard> {
   refuseBun()
-  const { secretCache, connectWithin } = checkGuardOptions(options)
+  const { secretCache, connectWithin, callbacks } = checkGuardOptions(options)
   const { clock = systemClock, ca } = options
   // Copied before anything is awaited: what the caller changes in its own objects afterwards has no effect.
   const policy = parsePolicy(options.policy)
@@ -79,9 +82,20 @@ export async function createGuardOver(
     alerts: options.alerts && [...options.alerts],
     onLeak: options.onLeak,
     connectWithinMs: connectWithin,
+    callbacks: callbacks && reachable(callbackOptions(callbacks), accounts),
     tokenKeys: options.tokens?.keys ?? tokenKeyFile(join(stateDir, 'token.key'), () => keepOutOfGit(stateDir)),
   }
   return composeGuard(policy, { ...parts, telemetry: await loadTelemetry() })
+}
+
+/** @throws SolveguardError `CONFIG_INVALID` for an address that none of the services can reach */
+function reachable(callbacks: CallbackOptions, accounts: readonly AccountParts[]): CallbackOptions {
+  if (accounts.some(({ solver }) => canReach(solver.baseUrl, callbacks.at.hostname))) return callbacks
+  throw new SolveguardError(
+    'CONFIG_INVALID',
+    'options.callbacks.url: no service can reach an address on this machine or in a private network; name one that is ' +
+      'reached from outside.',
+  )
 }
 
 function isLight(options: GuardOptions | LightGuardOptions): options is LightGuardOptions {

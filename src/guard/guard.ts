@@ -6,6 +6,7 @@ import { expiryOf, invalid } from '../tokens/claims.js'
 import type { VerifiedToken } from '../tokens/verify.js'
 import { checkName } from './admission/names.js'
 import type { Advisor } from './advice/advisor.js'
+import type { Callbacks } from './callbacks/callbacks.js'
 import { closed, ledgerDown } from './errors.js'
 import { type GrantDeps, PolicyGrant } from './grant.js'
 import type { Events } from './observability/events.js'
@@ -52,6 +53,7 @@ export interface GuardServices {
   readonly recovery: Pick<Recovery, 'recover' | 'following' | 'close'>
   readonly timings: Pick<SharedTimings, 'publish'>
   readonly advisor: Pick<Advisor, 'recommend'>
+  readonly callbacks: Pick<Callbacks, 'close'>
   readonly tokens: Pick<
     GuardTokens,
     'issue' | 'resolve' | 'verify' | 'denied' | 'revoke' | 'pause' | 'resume' | 'close'
@@ -170,12 +172,13 @@ export class RootGrant extends PolicyGrant implements Guard {
   }
 
   async #close(): Promise<void> {
-    const { pipeline, recovery, timings, tokens } = this.#services
+    const { pipeline, recovery, timings, tokens, callbacks } = this.#services
     this.#deps.beginClose()
     tokens.close()
     await this.#deps.close([
       () => pipeline.close(),
       () => recovery.close(),
+      () => callbacks.close(),
       // So that the next process need not learn the solve times again.
       () => timings.publish(),
     ])

@@ -2,6 +2,7 @@ import type { MaybePromise } from '../base/async.js'
 import type { AnyChallenge, ChallengeFacts } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
 import type { Fact, NewFact } from '../ledger/ledger.js'
+import type { CallbackReceiver } from './callbacks/receive.js'
 import { PolicyGrant } from './grant.js'
 import type { GuardContext } from './ports.js'
 import type { Recovery } from './service/recovery.js'
@@ -10,6 +11,7 @@ import type { SolvePipeline } from './solve/pipeline.js'
 import { type ReattachDeps, reattach, type StoredTask } from './streams/reattach.js'
 import type { BudgetStatus, Grant, Guard, Solution } from './types.js'
 
+export { type CallbackReceiver, discardBody } from './callbacks/receive.js'
 export type { SubmitObserver, SubmittedTask } from './service/solver-task.js'
 export type { StoredTask } from './streams/reattach.js'
 export { shortPath, wholePath } from './streams/stored-path.js'
@@ -30,6 +32,8 @@ export interface HostedSolve {
 export interface TaskHost extends Pick<GuardContext, 'name' | 'clock' | 'ownerId' | 'closed'> {
   /** The name of the service that is asked first. */
   readonly service: string
+  /** Takes the call-backs of the services, where the guard asks for them. */
+  readonly callbacks: CallbackReceiver | undefined
   /** The state of a grant's own budget: one ledger operation. */
   budget(grant: Grant): Promise<BudgetStatus>
   /** @throws as `Grant.solve` */
@@ -61,6 +65,7 @@ export function addHost(
   deps: HostDeps,
   pipeline: Pick<SolvePipeline, 'solve'>,
   recovery: Pick<Recovery, 'recover'>,
+  callbacks: CallbackReceiver | undefined,
 ): void {
   HOSTS.set(guard, {
     name: deps.name,
@@ -70,6 +75,7 @@ export function addHost(
       return deps.closed
     },
     service: deps.accounts[0]?.solver.name ?? '',
+    callbacks,
     budget: async (grant) => contextOf(grant).budgetStatus(),
     solve: async (grant, challenge, { signal, waitMs, observer }) =>
       pipeline.solve(contextOf(grant), challenge, { signal, waitMs }, observer),

@@ -1,5 +1,7 @@
 /** The guarded core: its public names. */
 export type { AccountBudget, SolverAccount } from './accounts/options.js'
+export { callbackHandler, callbackListener } from './callback-handler.js'
+export type { CallbackInput } from './callbacks/options.js'
 export { createGuard } from './create.js'
 export { type ExplainPolicyOptions, explainPolicy } from './explain-policy.js'
 export { formatStatus } from './format-status.js'

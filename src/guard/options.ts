@@ -9,6 +9,7 @@ import { duration } from '../policy/shapes.js'
 import type { SecretProvider } from '../secrets/provider.js'
 import type { Solver } from '../solvers/solver.js'
 import { accountsShape, aSecret, aSolver, hasMethod, type SolverAccount } from './accounts/options.js'
+import { type CallbackInput, callbacksShape } from './callbacks/options.js'
 import type { Logger } from './observability/log.js'
 
 /**
@@ -132,6 +133,13 @@ export interface GuardOptions {
       }
     | undefined
   /**
+   * The services call back when a task is done, so that it is polled once and at once, and not at intervals. What a
+   * call-back says is never believed: it only ends the wait.
+   *
+   * @default none: tasks are polled
+   */
+  callbacks?: CallbackInput | undefined
+  /**
    * Certificates in PEM to trust in place of the machine's, for a proxy or a service with a private CA.
    *
    * @default the machine's certificates
@@ -205,6 +213,7 @@ const optionsShape = z.strictObject(
     connectWithin: duration.refine((ms) => ms >= 1000 && ms <= 600_000, 'expected 1s to 10m').optional(),
     stateDir: z.string({ error: EXPECTED_STATE_DIR }).min(1, EXPECTED_STATE_DIR).optional(),
     tokens: z.strictObject({ keys: aSecret.optional() }).optional(),
+    callbacks: callbacksShape.optional(),
     ca: z.union([pem, z.array(pem)], { error: EXPECTED_CA }).optional(),
     trace: z.string({ error: EXPECTED_TRACE }).min(1, EXPECTED_TRACE).optional(),
     logger: aLogger.optional(),

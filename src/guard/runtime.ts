@@ -22,6 +22,8 @@ import type { SecretProvider } from '../secrets/provider.js'
 import { Account, type AccountParts } from './accounts/account.js'
 import { Pauses, pausedBudgetOf } from './accounts/pauses.js'
 import { BalanceMonitor } from './balance/monitor.js'
+import { Callbacks } from './callbacks/callbacks.js'
+import type { CallbackOptions } from './callbacks/options.js'
 import { KeyRegistry } from './keys/registry.js'
 import type { Machine } from './keys/which-ledger.js'
 import { withLedgerTimeout } from './ledger-timeout.js'
@@ -57,6 +59,8 @@ export interface GuardParts {
   readonly onLeak?: 'alert' | 'pause' | undefined
   /** What is known of this machine, where money can be spent. */
   readonly machine?: Machine | undefined
+  /** Call-backs of the services. @default none are asked for */
+  readonly callbacks?: CallbackOptions | undefined
   /** The folder of the audit log, where it is in files. */
   readonly auditFolder?: string | undefined
   /** Where the keys that sign tokens come from. */
@@ -101,6 +105,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
   readonly outbox: Outbox
   readonly pauses = new Pauses(this)
   readonly balanceMonitor = new BalanceMonitor(this)
+  readonly callbacks: Callbacks
   readonly onLeak: 'alert' | 'pause'
   readonly connectWithinMs: number
   readonly #startedAt: { readonly wall: number; readonly monotonic: number }
@@ -157,6 +162,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     this.remoteQueues = new RemoteQueues(this)
     this.machine = parts.machine
     this.keyRegistry = new KeyRegistry(this)
+    this.callbacks = new Callbacks(this, parts.callbacks)
     this.onLeak = parts.onLeak ?? 'alert'
     this.connectWithinMs = parts.connectWithinMs ?? CONNECT_WITHIN_MS
     this.#startedAt = { wall: parts.clock.now(), monotonic: parts.clock.monotonic() }

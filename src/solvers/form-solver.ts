@@ -33,6 +33,7 @@ export function formSolver(definition: ServiceDefinition, options: SolverOptions
       ...formCall('/in.php', { ...formWithProxy(fieldsFor(capabilities, challenge), challenge, proxy), ...fields }),
       ...sensitiveFieldsOf(proxy),
     }),
+    callbackField: 'pingback',
     poll: (taskId) => formCall('/res.php', { action: pollAction, id: taskId }),
     ...(batch && { batchPoll: formBatchPoll(rules, capabilities, batch) }),
     ...(endedMessage !== undefined && { threadsInfo: formThreadsInfo(rules, endedMessage) }),

@@ -43,6 +43,11 @@ export interface Solver {
    */
   readonly submit: (challenge: AnyChallenge, proxy?: PageProxy) => Call
   /**
+   * The field of a submit, at the top level of the body, with the address that the service calls when the task is done.
+   * @default none: the service does not call back
+   */
+  readonly callbackField?: 'pingback' | 'callbackUrl' | undefined
+  /**
    * Reads the reply to a submit.
    * @param family of the challenge: by it an answer is read that some services give at once
    */

@@ -44,6 +44,7 @@ export function taskSolver(
       const fields = { task, ...(softId !== undefined && { softId }) }
       return { ...taskCall('/createTask', fields), ...sensitiveFieldsOf(proxy) }
     },
+    callbackField: 'callbackUrl',
     poll: (id) => taskCall('/getTaskResult', { taskId: taskId(id) }),
     balance: () => taskCall('/getBalance', {}),
     report(id, good, family) {

@@ -2,6 +2,8 @@ export { type MemoryAudit, memoryAudit } from './audit.js'
 export { type ManualClock, manualClock } from './clock.js'
 export {
   type Behavior,
+  type CallbackBehavior,
+  type ServiceCallback,
   type ServiceAnswer,
   type ServiceEndpoint,
   type ServiceName,

@@ -3,13 +3,14 @@ import type { TaskDialect } from './task.js'
 
 /** The wires of each service. */
 export const SERVICES = {
-  captchaai: { form: 'text' },
-  twocaptcha: { form: 'object', tasks: { reportsCost: true, errorStatuses: false } },
-  anticaptcha: { tasks: { reportsCost: true, errorStatuses: false } },
-  capmonster: { tasks: { reportsCost: false, errorStatuses: false, sameTypeWithProxy: true } },
+  captchaai: { form: 'text', callback: 'query' },
+  twocaptcha: { form: 'object', tasks: { reportsCost: true, errorStatuses: false }, callback: 'form' },
+  anticaptcha: { tasks: { reportsCost: true, errorStatuses: false }, callback: 'json' },
+  capmonster: { tasks: { reportsCost: false, errorStatuses: false, sameTypeWithProxy: true }, callback: 'json' },
   capsolver: {
     tasks: { reportsCost: false, errorStatuses: true, solvesImagesAtOnce: true, createdStatus: 'idle' },
     ids: 'uuids',
+    callback: 'json',
   },
 } satisfies Readonly<Record<string, ServiceWires>>
 
@@ -19,7 +20,12 @@ export interface ServiceWires {
   readonly tasks?: TaskDialect
   /** @default 'numbers' */
   readonly ids?: 'numbers' | 'uuids'
+  /** How it calls back. */
+  readonly callback: CallbackFormat
 }
+
+/** How a service calls back: a GET with a query, a POST of a form, or a POST of what a poll is answered with. */
+export type CallbackFormat = 'query' | 'form' | 'json'
 
 /** A service whose wires are known. */
 export type ServiceName = keyof typeof SERVICES

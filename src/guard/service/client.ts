@@ -10,6 +10,7 @@ import type { Failure, FailureClass, Ready, Submitted, ThreadsInfo } from '../..
 import { isCompleteAnswer } from '../../widgets/table.js'
 import { type Account, kindOf } from '../accounts/account.js'
 import type { AccountPauser } from '../accounts/pauses.js'
+import type { Callbacks } from '../callbacks/callbacks.js'
 import { abandoned, asSolveguardError } from '../errors.js'
 import type { KeyRegistry } from '../keys/registry.js'
 import type { GuardContext, KeyClock, Notifier } from '../ports.js'
@@ -46,6 +47,7 @@ export interface SolverClientDeps
     readSoon(account: Account): void
   }
   readonly keyRegistry: Pick<KeyRegistry, 'admit' | 'markUsed'>
+  readonly callbacks: Pick<Callbacks, 'expect'>
   /** How long a submit may try to connect, ms. */
   readonly connectWithinMs: number
   /** If present, each call states which replies may hold an answer: the log masks those. */
@@ -85,7 +87,7 @@ export class SolverClient {
     proxy: PageProxy | undefined,
   ): Promise<Submitted | TaskOutcome> {
     const { solver } = task.account
-    const call = solver.submit(challenge, proxy)
+    const call = this.#withCallback(task, solver.submit(challenge, proxy))
     const refused: SecretVersion[] = []
     let busySince: number | undefined
     /** The start of the first of the latest tries that reached no service; monotonic ms. */
@@ -148,6 +150,16 @@ export class SolverClient {
           return failed(this.#errorOf(task, result), result.charged ? task.amount : ZERO, result.class === 'unsolvable')
       }
     }
+  }
+
+  /** Asks the service to call back when the task is done. What was asked for in an earlier attempt counts no more. */
+  #withCallback(task: SolverTask, call: Call): Call {
+    const { account } = task
+    task.callback?.end()
+    task.callback = this.#deps.callbacks.expect(account, task)
+    const { callbackField } = account.solver
+    if (!task.callback || callbackField === undefined) return call
+    return { ...call, fields: { ...call.fields, [callbackField]: task.callback.url } }
   }
 
   /**

@@ -173,10 +173,13 @@ export class Recovery {
       amount: task.amount,
       key: account.keys.version(await account.secrets.get(), task.keyVersion),
       sentInEpoch: 0,
+      deadlineAt: Number.POSITIVE_INFINITY,
       reservationExpiresAt: clock.now() + FOLLOW_FOR_MS,
       mayBeCharged: true,
       abandoned: true,
       wake: undefined,
+      // Its call-back is told to the process that submitted it.
+      callback: undefined,
       lastFailure: undefined,
       pausing: undefined,
       notReadyAt: undefined,

@@ -7,6 +7,7 @@ import type { Failure } from '../../solvers/solver.js'
 import type { Account } from '../accounts/account.js'
 import type { KeyEpoch } from '../accounts/key-rotation.js'
 import type { Gate } from '../admission/gate.js'
+import type { TaskCallback } from '../callbacks/callbacks.js'
 
 /** A task at a service: a challenge to submit, or a submitted task to follow. Its fields change while it runs. */
 export interface SolverTask {
@@ -27,6 +28,8 @@ export interface SolverTask {
   key: SecretVersion
   /** The epoch of the key rotation in which its last call was sent. */
   sentInEpoch: KeyEpoch
+  /** When its caller stops waiting; monotonic ms. */
+  readonly deadlineAt: number
   /** Wall-clock ms at which its reservation expires. No call is sent after that. */
   reservationExpiresAt: number
   /** Whether the service may have accepted a task for the reservation, which may then cost its amount. */
@@ -35,6 +38,8 @@ export interface SolverTask {
   abandoned: boolean
   /** Ends the wait between two calls, while there is one. */
   wake: (() => void) | undefined
+  /** The call-back that the service was asked for; undefined where there is none. */
+  callback: TaskCallback | undefined
   /** The last failure: the error of a solve that times out includes it. */
   lastFailure: Failure | undefined
   /** Settles when the pause is in the ledger that a failure of the task has caused. */

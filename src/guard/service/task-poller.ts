@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.js'
 import type { Call, Reply } from '../../base/wire.js'
 import type { BatchPoll, BatchPollResult, Failure, Pending, Polling, Ready, Solver } from '../../solvers/solver.js'
 import type { PollSchedule } from '../accounts/poll-schedule.js'
+import type { TaskCallback } from '../callbacks/callbacks.js'
 import type { SolverTask } from './solver-task.js'
 
 type PollResult = Ready | Pending | Failure
@@ -19,6 +20,16 @@ export type PollGroup = Set<TaskPoller>
 /** A service reports the time of a task in whole seconds: the error may be this large. */
 const REPORTED_TIME_ERROR_MS = 1_000
 
+/**
+ * With a call-back a task is polled when it has called, and in case that never comes: after three times as long as
+ * tasks take, within these bounds, and then every 30 s. Towards the end of its solve it is polled as without it.
+ */
+const SLOW_FIRST_FACTOR = 3
+const MIN_SLOW_FIRST_MS = 30_000
+const MAX_SLOW_FIRST_MS = 90_000
+const SLOW_EVERY_MS = 30_000
+const END_MS = 15_000
+
 const NO_OTHERS: readonly TaskPoller[] = []
 
 /**
@@ -33,6 +44,7 @@ export class TaskPoller {
   readonly #schedule: PollSchedule
   readonly #polling: Polling
   readonly #group: PollGroup | undefined
+  readonly #callback: TaskCallback | undefined
   /** Monotonic ms at which the task was submitted; undefined if another process submitted it. */
   readonly #submittedAt: number | undefined
   /** Monotonic ms of its last poll. */
@@ -41,6 +53,8 @@ export class TaskPoller {
   #notReadyAt: number | undefined
   /** Monotonic ms from which on it may be polled. Infinite while a poll is in progress. */
   #dueAt: number
+  /** Whether it waits longer than it would without a call-back. */
+  #isSlow = false
   /** The call of another task that polls this one too, while it is in progress. */
   #sharedCall: Promise<void> | undefined
   /** The result of that call; its `result` is undefined if the reply had none for this task. */
@@ -62,7 +76,9 @@ export class TaskPoller {
     this.#submittedAt = justSubmitted ? now : undefined
     const { batchPoll } = this.#solver
     this.#group = batchPoll?.families.includes(family) ? group : undefined
-    this.#dueAt = now + (justSubmitted ? this.#polling.firstPollMs : 0)
+    this.#callback = task.callback
+    this.#callback?.follow()
+    this.#dueAt = this.#callback ? now + this.wait : now + (justSubmitted ? this.#polling.firstPollMs : 0)
     this.#group?.add(this)
   }
 
@@ -71,7 +87,22 @@ export class TaskPoller {
     const now = this.#clock.monotonic()
     const start = this.#submittedAt
     if (start === undefined) return this.#polledAt === undefined ? 0 : this.#polledAt + this.#polling.everyMs - now
-    return start + this.#schedule.next(this.#polledAt === undefined ? undefined : this.#polledAt - start) - now
+    const scheduled = start + this.#schedule.next(this.#polledAt === undefined ? undefined : this.#polledAt - start) - now
+    return this.#callback ? this.#waitFor(this.#callback, start, scheduled, now) : scheduled
+  }
+
+  #waitFor(callback: TaskCallback, start: number, scheduled: number, now: number): number {
+    this.#isSlow = false
+    if (callback.isDue) return 0
+    if (!callback.isExpected) return scheduled
+    const first = Math.max(SLOW_FIRST_FACTOR * this.#schedule.meanMs, MIN_SLOW_FIRST_MS, this.#polling.firstPollMs)
+    const slowAt =
+      this.#polledAt === undefined
+        ? start + Math.min(first, MAX_SLOW_FIRST_MS)
+        : this.#polledAt + Math.max(SLOW_EVERY_MS, this.#polling.everyMs)
+    const endsAt = Math.max(this.#task.deadlineAt - END_MS, now + scheduled)
+    this.#isSlow = slowAt <= endsAt
+    return Math.min(slowAt, endsAt) - now
   }
 
   /** The result of a poll: of another task's call, if it was received there, or of a call sent now. */
@@ -150,14 +181,26 @@ export class TaskPoller {
   /** @param result undefined if a call returned no result for this task: it then counts as pending */
   #result(result: PollResult | undefined, at: number): PollResult {
     this.#polledAt = at
-    this.#dueAt = at + this.#polling.everyMs
     const start = this.#submittedAt
-    if (result?.kind === 'pending') this.#notReadyAt = at
-    if (result?.kind === 'ready' && start !== undefined) {
-      this.#schedule.observe(narrowed((this.#notReadyAt ?? start) - start, at - start, result.tookMs))
+    const calledAt = this.#callback?.calledAt
+    if (result?.kind === 'pending') {
+      this.#notReadyAt = at
+      // What it said was wrong, unless it has called while the poll was under way.
+      if (calledAt !== undefined && calledAt <= at) this.#callback?.spend()
     }
+    if (result?.kind === 'ready' && start !== undefined) {
+      if (this.#isSlow) this.#callback?.missed()
+      const after = (this.#notReadyAt ?? start) - start
+      this.#schedule.observe(narrowed(after, at - start, result.tookMs ?? calledAfter(calledAt, start)))
+    }
+    this.#dueAt = at + (this.#callback ? Math.max(this.wait, 0) : this.#polling.everyMs)
     return result ?? { kind: 'pending' }
   }
+}
+
+/** How long a task took, by its call-back: it may have come before the reply to the submit. */
+function calledAfter(calledAt: number | undefined, start: number): number | undefined {
+  return calledAt === undefined ? undefined : Math.max(calledAt - start, 0)
 }
 
 /** The interval in which a task became ready, narrowed by the time that the service reports, if the two agree. */

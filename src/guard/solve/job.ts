@@ -31,8 +31,6 @@ export interface Job extends SolverTask {
   readonly waitMs: number
   /** Monotonic ms. */
   readonly startedAt: number
-  /** Monotonic ms. */
-  readonly deadlineAt: number
   /** How many attempts have ended in a failure that allows another attempt. */
   attempt: number
   /** Whether the job has cost something, or may have. */
@@ -112,6 +110,7 @@ export function createJob(
     mayBeCharged: false,
     abandoned: false,
     wake: undefined,
+    callback: undefined,
     lastFailure: undefined,
     pausing: undefined,
     notReadyAt: undefined,

@@ -273,6 +273,7 @@ export class SolvePipeline {
       job.reject(error)
     } finally {
       job.release()
+      job.callback?.end()
       this.#leavePage(job)
       this.#underWay.delete(job)
       this.#deps.keyRegistry.untrack(job)

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { EncodedReply, ServiceEndpoint } from '../../wires/wire.js'
+import type { CallbackBehavior } from './callbacks.js'
 
 /**
  * What the service does in place of its normal reply: one of these, alone or with `delayMs`.
@@ -38,6 +39,8 @@ export interface Behavior {
   readonly pendingTimes?: number
   /** Replies to a submit with the id of the first task. The task is created. */
   readonly repeatId?: true
+  /** How it calls back for the task of a submit that has an address for that. The reply is the normal one. */
+  readonly callback?: CallbackBehavior
   /** Whether a submit creates a task. */
   readonly taken?: boolean
 }

@@ -10,12 +10,14 @@ import { taskWire } from '../../wires/task.js'
 import type { DecodedRequest, RawRequest, ServiceEndpoint, TaskRequest, Wire, WireReply } from '../../wires/wire.js'
 import { serve } from '../shared/http.js'
 import { type Behavior, processesRequest, respond, ScriptedReplies } from './behavior.js'
+import { type ServiceCallback, ServiceCaller } from './callbacks.js'
 import { defaultAnswer } from './default-answer.js'
 import { type ServiceAnswer, type ServiceTask, TaskStore } from './task-store.js'
 
 export type { ServiceName } from '../../wires/services.js'
 export type { ServiceEndpoint, TaskRequest } from '../../wires/wire.js'
 export type { Behavior } from './behavior.js'
+export type { CallbackBehavior, ServiceCallback } from './callbacks.js'
 export type { ServiceAnswer, ServiceTask } from './task-store.js'
 
 /** Options of the stand-in solver service: keys, price, speed and answers. */
@@ -112,6 +114,8 @@ export interface SolverService extends AsyncDisposable {
   readonly requests: readonly ServiceRequest[]
   /** The tasks, oldest first; the last 200,000. */
   readonly tasks: readonly ServiceTask[]
+  /** The calls that it made to the addresses of clients, oldest first; the last 10,000. */
+  readonly callbacks: readonly ServiceCallback[]
   /** How many requests had a key in their URL. */
   readonly keysInUrls: number
   /** What it has charged to all keys, micro-dollars. */
@@ -136,6 +140,9 @@ export interface SolverService extends AsyncDisposable {
 
 const MAX_REQUESTS = 10_000
 const MAX_BODY_BYTES = 4 * 1024 * 1024
+const CALLBACK_TIMEOUT_MS = 10_000
+/** https://docs.capmonster.cloud/docs/api/methods/create-task */
+const CAPMONSTER_DROPS_AFTER_MS = 2_000
 
 /**
  * Starts a stand-in solver service on loopback. It speaks the form family's wire (`in.php` and `res.php`, plain text
@@ -149,7 +156,7 @@ const MAX_BODY_BYTES = 4 * 1024 * 1024
  */
 export async function startSolverService(options: ServiceOptions = {}): Promise<SolverService> {
   const { clock = systemClock, keys = { [randomBytes(16).toString('hex')]: 1000 } } = options
-  const { form, tasks, ids = 'numbers' }: ServiceWires = SERVICES[options.as ?? 'twocaptcha']
+  const { form, tasks, ids = 'numbers', callback }: ServiceWires = SERVICES[options.as ?? 'twocaptcha']
   const wires: readonly Wire[] = [...(form ? [formWire(form)] : []), ...(tasks ? [taskWire(tasks)] : [])]
   const store = new TaskStore({
     ids,
@@ -161,6 +168,15 @@ export async function startSolverService(options: ServiceOptions = {}): Promise<
     price: usd(options.price ?? 0.001),
     answer: options.answer ?? defaultAnswer,
     onAnswer: options.onAnswer,
+  })
+  const caller = new ServiceCaller({
+    clock,
+    format: callback,
+    dropAfterMs: options.as === 'capmonster' ? CAPMONSTER_DROPS_AFTER_MS : CALLBACK_TIMEOUT_MS,
+    resultOf: (taskId) => {
+      const reply = store.result(taskId)
+      return { reply, polled: pollEncoding(wires)?.encode([reply]) ?? { text: '', type: 'text/plain' } }
+    },
   })
   const scripted = new ScriptedReplies()
   const requests: ServiceRequest[] = []
@@ -185,7 +201,14 @@ export async function startSolverService(options: ServiceOptions = {}): Promise<
     if (!request) return respond(response, { status: 404 }, { text: '', type: 'text/plain' })
 
     const behavior = scripted.take(request.endpoint)
-    const normal = request.encode(perform(store, request, behavior))
+    const replies = perform(store, request, behavior)
+    const [created] = replies
+    const normal = request.encode(replies)
+    const callbackUrl = fields.pingback ?? fields.callbackUrl
+    if (request.endpoint === 'in' && callbackUrl && created && 'value' in created && created.value !== '') {
+      const { value: id } = created
+      await caller.schedule({ id, url: callbackUrl, readyAt: store.readyAt(id) }, behavior.callback)
+    }
     if (behavior.delayMs !== undefined)
       await new Promise<void>((resolve) => void clock.after(behavior.delayMs ?? 0, resolve))
     if (!response.destroyed) respond(response, behavior, normal)
@@ -193,6 +216,10 @@ export async function startSolverService(options: ServiceOptions = {}): Promise<
 
   const server = await serve(handle, options.port)
   const [firstKey = ''] = Object.keys(keys)
+  const close = async (): Promise<void> => {
+    caller.close()
+    await server.close()
+  }
   return {
     url: `http://127.0.0.1:${server.port}`,
     key: firstKey,
@@ -200,6 +227,7 @@ export async function startSolverService(options: ServiceOptions = {}): Promise<
     get tasks() {
       return store.tasks
     },
+    callbacks: caller.calls,
     get keysInUrls() {
       return keysInUrls
     },
@@ -215,8 +243,8 @@ export async function startSolverService(options: ServiceOptions = {}): Promise<
     always: (endpoint, behavior) => scripted.always(endpoint, behavior),
     addKey: (key, dollars) => store.addKey(key, dollars),
     revoke: (key) => store.revoke(key),
-    close: server.close,
-    [Symbol.asyncDispose]: server.close,
+    close,
+    [Symbol.asyncDispose]: close,
   }
 }
 
@@ -245,6 +273,11 @@ function perform(store: TaskStore, request: DecodedRequest, behavior: Behavior):
     case 'res':
       return ids.map((id) => store.poll(key, id, pendingTimes, error))
   }
+}
+
+/** How a poll for one task is answered in JSON. */
+function pollEncoding(wires: readonly Wire[]): DecodedRequest | undefined {
+  return decode(wires, { method: 'POST', path: '/getTaskResult', query: {}, body: '{}' })
 }
 
 function decode(wires: readonly Wire[], raw: RawRequest): DecodedRequest | undefined {

@@ -189,18 +189,23 @@ export class TaskStore {
     if (pendingTimes !== undefined) task.pendingLeft = pendingTimes
     this.#solveDue()
     if (error !== undefined) {
-      if (ENDS_A_TASK.test(error)) this.#fail(key, task)
+      if (ENDS_A_TASK.test(error)) this.#fail(task)
       return { error }
     }
-    if (task.state === 'failed') return { error: 'ERROR_CAPTCHA_UNSOLVABLE' }
-    if (task.state === 'working') {
-      if (task.pendingLeft > 0) task.pendingLeft--
+    if (task.state === 'working' && task.pendingLeft > 0) {
+      task.pendingLeft--
       return { error: 'CAPCHA_NOT_READY' }
     }
+    return this.#resultOf(task)
+  }
+
+  #resultOf(task: StoredTask): WireReply {
+    if (task.state === 'failed') return { error: 'ERROR_CAPTCHA_UNSOLVABLE' }
+    if (task.state === 'working') return { error: 'CAPCHA_NOT_READY' }
     if (task.answer === undefined) {
       const answer = this.#answer(task)
       if (answer === undefined) {
-        this.#fail(key, task)
+        this.#fail(task)
         return { error: 'ERROR_CAPTCHA_UNSOLVABLE' }
       }
       task.answer = answer
@@ -217,6 +222,19 @@ export class TaskStore {
     } catch {
       return undefined
     }
+  }
+
+  /** What a poll would get, without one. */
+  result(id: string): WireReply {
+    const task = this.#tasks.get(id)
+    if (!task) return { error: 'ERROR_WRONG_CAPTCHA_ID' }
+    this.#solveDue()
+    return this.#resultOf(task)
+  }
+
+  /** When a task is done, wall time. */
+  readyAt(id: string): number {
+    return this.#tasks.get(id)?.readyAt ?? 0
   }
 
   report(key: string, id: string, report: 'good' | 'bad'): WireReply {
@@ -250,10 +268,10 @@ export class TaskStore {
     }
   }
 
-  #fail(key: string, task: StoredTask): void {
+  #fail(task: StoredTask): void {
     if (task.state === 'working') this.#close(task)
     task.state = 'failed'
-    const account = this.#accounts.get(key)
+    const account = this.#accountOf(task)
     if (account) account.spent -= task.charged
     this.#charged -= task.charged
     task.charged = ZERO
