@@ -3,8 +3,8 @@ export { type ManualClock, manualClock } from './clock.js'
 export {
   type Behavior,
   type CallbackBehavior,
-  type ServiceCallback,
   type ServiceAnswer,
+  type ServiceCallback,
   type ServiceEndpoint,
   type ServiceName,
   type ServiceOptions,

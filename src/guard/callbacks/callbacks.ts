@@ -266,4 +266,3 @@ class Expected implements TaskCallback {
     this.#all.forget(this.#id)
   }
 }
-

@@ -87,7 +87,8 @@ export class TaskPoller {
     const now = this.#clock.monotonic()
     const start = this.#submittedAt
     if (start === undefined) return this.#polledAt === undefined ? 0 : this.#polledAt + this.#polling.everyMs - now
-    const scheduled = start + this.#schedule.next(this.#polledAt === undefined ? undefined : this.#polledAt - start) - now
+    const scheduled =
+      start + this.#schedule.next(this.#polledAt === undefined ? undefined : this.#polledAt - start) - now
     return this.#callback ? this.#waitFor(this.#callback, start, scheduled, now) : scheduled
   }
 

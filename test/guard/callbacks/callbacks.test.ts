@@ -35,7 +35,9 @@ describe('a service that calls back', () => {
     const made = await callbackRig({ serviceOptions: { solveMs: 20 } })
     const { guard, service, hooks } = made
     const solved = await Promise.all(Array.from({ length: 5 }, () => guard.solve(challenge)))
-    const addresses = service.requests.filter(({ endpoint }) => endpoint === 'in').map(({ fields }) => fields.callbackUrl)
+    const addresses = service.requests
+      .filter(({ endpoint }) => endpoint === 'in')
+      .map(({ fields }) => fields.callbackUrl)
     expect(new Set(addresses).size).toBe(5)
     for (const address of addresses) {
       expect(address).toMatch(new RegExp(`^${hooks.url}/[A-Za-z0-9_-]{48}$`))

@@ -40,12 +40,6 @@ export async function startHooks(): Promise<Hooks> {
   }
 }
 
-export interface CallbackRig extends Rig {
-  readonly hooks: Hooks
-  /** The polls that the service has received. */
-  polls(): number
-}
-
 export interface CallbackRigOptions extends RigOptions {
   readonly as?: ServiceName
   readonly api?: 'v1'
@@ -56,7 +50,11 @@ export interface CallbackRigOptions extends RigOptions {
 
 /** A guard with call-backs over the stand-in service, with the service's own polling times. */
 export async function callbackRig({ as = 'anticaptcha', api, callback, ...options }: CallbackRigOptions = {}) {
-  const serviceOptions: ServiceOptions = { as, ...(options.clock && { clock: options.clock }), ...options.serviceOptions }
+  const serviceOptions: ServiceOptions = {
+    as,
+    ...(options.clock && { clock: options.clock }),
+    ...options.serviceOptions,
+  }
   const service = options.service ?? (await startSolverService(serviceOptions))
   if (!options.service) after(() => service.close())
   if (callback) service.always('in', { callback })
