@@ -16,7 +16,8 @@ export interface HandlerParts {
 
 /**
  * The whole broker as a function from request to response: first the call-backs of the services, then the broker's own
- * interface, then those of the services. It knows no socket: a server, a proxy and an interception in the process call the same function.
+ * interface, then those of the services. It knows no socket: a server, a proxy and an interception in the process call
+ * the same function.
  */
 export function createHandler({ services, own, callbacks }: HandlerParts): BrokerHandler {
   return (sent) => {
