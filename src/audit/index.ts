@@ -1,4 +1,11 @@
 export type { ChainHead } from '../base/chain.js'
+export {
+  type ArchivedFile,
+  type ArchiveOptions,
+  type ArchiveResult,
+  archiveAudit,
+  type LeftFile,
+} from './archive.js'
 export { type CopyAuditOptions, copyAudit } from './copy.js'
 export { type ElasticsearchAuditOptions, elasticsearchAudit } from './elasticsearch.js'
 export { type FunctionAuditOptions, functionAudit } from './function.js'

@@ -1,8 +1,6 @@
-import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, SolveguardError } from '../base/errors.js'
-import { type AuditTarget, filesOf } from './files.js'
-import { readLines } from './read-lines.js'
+import { type AuditTarget, filesOf, openLog } from './files.js'
 
 /** The use of one key, as an audit log shows it. */
 export interface AuditedKey {
@@ -52,9 +50,9 @@ export async function keysInAudit(target: AuditTarget): Promise<AuditedKey[]> {
 
 async function readInto(count: Count, path: string): Promise<void> {
   try {
-    const file = await open(path)
+    const file = await openLog(path)
     try {
-      for await (const { bytes, end } of readLines(file)) if (end === 'whole') count.add(bytes.toString())
+      for await (const { bytes, end } of file.lines()) if (end === 'whole') count.add(bytes.toString())
     } finally {
       await file.close()
     }

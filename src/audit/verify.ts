@@ -1,5 +1,3 @@
-import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
 import type { ChainHead } from '../base/chain.js'
@@ -8,9 +6,9 @@ import { messageOf, printable } from '../base/errors.js'
 import { check } from '../policy/schema.js'
 import type { Secret } from '../secrets/secret.js'
 import { matchesSeal, NOTHING_BEFORE, type Seal, sealOf } from './chain.js'
-import { type AuditTarget, filesOf } from './files.js'
+import { type AuditTarget, filesOf, type LogFiles, type OpenLog, openLog } from './files.js'
 import { type AuditKey, secretsOf } from './key.js'
-import { MAX_LINE_BYTES, readLines } from './read-lines.js'
+import { MAX_LINE_BYTES } from './read-lines.js'
 
 /**
  * What is wrong with a line.
@@ -128,8 +126,8 @@ const optionsShape = z.strictObject({
 })
 
 /**
- * Checks one audit file, or all `*.jsonl` files of a folder, and reports the first bad line of each. Files are read as
- * streams. A file that is being written to is checked up to its size at the start.
+ * Checks one audit file, or all `*.jsonl` files of a folder, and reports the first bad line of each. Files that
+ * `archiveAudit` has compressed are read as they were before. Files are read as streams. A file that is being written to is checked up to its size at the start.
  *
  * With `heads`, the log is `ok` only if it holds exactly the records that the heads know of, and at an end at most a
  * part of a line. With `key`, signed records behind the newest head may follow.
@@ -142,35 +140,15 @@ const optionsShape = z.strictObject({
  * if (!result.ok) console.error(result.firstBad) // { file, line: 3, problem: 'altered', reason: '…' }
  */
 export async function verifyAudit(target: AuditTarget, options: VerifyOptions = {}): Promise<VerifyResult> {
-  const { heads, key, since = '' } = check(optionsShape, options, 'verifyAudit')
-  const keys = key === undefined ? [] : await secretsOf(key, 'verifyAudit: `key`')
-  const { dir, names: all, siblings, whole } = await filesOf(target)
-  const isKept = (name: string): boolean => !DAY.test(name) || name >= since
-  const names = whole ? all.filter(isKept) : all
-  const present = new Set(names)
-  const known = new Map<string, KnownHead[]>()
-  for (const head of heads ?? []) addHead(known, { ...head, from: 'the ledger' })
-  // A file's first record has the last head of the file that its process wrote before.
-  const continued = new Map<string, ChainHead>()
-  for (const name of siblings) {
-    const head = await continuedBy(join(dir, name), keys)
-    if (head) continued.set(name, head)
-  }
-  const vouched = heads && filesVouchedFor(known.keys(), continued, keys.length > 0)
-  for (const [name, head] of continued) {
-    if (!vouched || vouched.has(name)) addHead(known, { ...head, from: `the file after it, ${printable(name)},` })
-  }
-
+  const log = await openCheck(target, options)
+  const { dir, names, whole } = log.files
+  const isKept = (name: string): boolean => !DAY.test(name) || name >= (options.since ?? '')
+  const kept = whole ? names.filter(isKept) : names
+  const present = new Set(kept)
   const files: VerifiedFile[] = []
-  for (const name of names) {
-    const expected = { heads: known.get(name) ?? [], keys, isKnown: vouched?.has(name) }
-    files.push(await verifyFile(join(dir, name), expected))
-  }
-  for (const [file, [head]] of known) {
-    if (!whole || !isKept(file) || present.has(file)) continue
-    const reason = `The file is missing: ${head?.from} has its head.`
-    const firstBad: BadLine = { line: 0, problem: 'missing', reason }
-    files.push({ file: printable(file), ok: false, records: 0, unconfirmed: 0, torn: false, firstBad })
+  for (const name of kept) files.push(await log.verify(name))
+  for (const [file, [head]] of log.known) {
+    if (whole && isKept(file) && !present.has(file)) files.push(await verifyMissing(log, join(dir, file), head?.from))
   }
   files.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0))
 
@@ -184,11 +162,59 @@ export async function verifyAudit(target: AuditTarget, options: VerifyOptions = 
   }
 }
 
+/** A log whose files can be checked one by one. */
+export interface LogCheck {
+  readonly files: LogFiles
+  /** The heads that are stored elsewhere, by file. */
+  readonly known: ReadonlyMap<string, readonly KnownHead[]>
+  /** @param open opens the file, or what stands for it */
+  verify(name: string, open?: (path: string) => Promise<OpenLog>): Promise<VerifiedFile>
+}
+
+/** Reads the options, the key, and what the files of a log say of each other. */
+export async function openCheck(target: AuditTarget, options: VerifyOptions): Promise<LogCheck> {
+  const { heads, key } = check(optionsShape, options, 'verifyAudit')
+  const keys = key === undefined ? [] : await secretsOf(key, 'verifyAudit: `key`')
+  const files = await filesOf(target)
+  const { dir } = files
+  const known = new Map<string, KnownHead[]>()
+  for (const head of heads ?? []) addHead(known, { ...head, from: 'the ledger' })
+  // A file's first record has the last head of the file that its process wrote before.
+  const continued = new Map<string, ChainHead>()
+  for (const name of files.siblings) {
+    const head = await continuedBy(join(dir, name), keys)
+    if (head) continued.set(name, head)
+  }
+  const vouched = heads && filesVouchedFor(known.keys(), continued, keys.length > 0)
+  for (const [name, head] of continued) {
+    if (!vouched || vouched.has(name)) addHead(known, { ...head, from: `the file after it, ${printable(name)},` })
+  }
+  return {
+    files,
+    known,
+    verify: (name, open) =>
+      verifyFile(join(dir, name), { heads: known.get(name) ?? [], keys, isKnown: vouched?.has(name) }, open),
+  }
+}
+
+/** A file that a head knows of and that was not in the folder's list. It may have been compressed meanwhile. */
+async function verifyMissing(log: LogCheck, path: string, from: string | undefined): Promise<VerifiedFile> {
+  const name = basename(path)
+  try {
+    await (await openLog(path)).close()
+    return await log.verify(name)
+  } catch {
+    const reason = `The file is missing: ${from} has its head.`
+    const firstBad: BadLine = { line: 0, problem: 'missing', reason }
+    return { file: printable(name), ok: false, records: 0, unconfirmed: 0, torn: false, firstBad }
+  }
+}
+
 /** How the name of a file begins, which `since` is compared with. Files of other names are always checked. */
-const DAY = /^\d{4}-\d{2}-\d{2}-/
+export const DAY = /^\d{4}-\d{2}-\d{2}-/
 
 /** A head that is stored elsewhere. */
-interface KnownHead extends ChainHead {
+export interface KnownHead extends ChainHead {
   /** Where it is stored, for messages. */
   readonly from: string
 }
@@ -236,9 +262,9 @@ interface Place {
 /** The head of the file before, from a file's first record; undefined where that record is not valid. */
 async function continuedBy(path: string, keys: readonly Secret[]): Promise<ChainHead | undefined> {
   try {
-    const file = await openFile(path)
+    const file = await openLog(path)
     try {
-      for await (const { bytes, end } of readLines(file)) {
+      for await (const { bytes, end } of file.lines()) {
         const seal = end === 'whole' ? sealOf(bytes) : undefined
         return seal && isSealedBy(keys, bytes, seal) ? placeOf(bytes)?.file?.continues : undefined
       }
@@ -251,7 +277,12 @@ async function continuedBy(path: string, keys: readonly Secret[]): Promise<Chain
   return undefined
 }
 
-async function verifyFile(path: string, expected: Expected): Promise<VerifiedFile> {
+/** @param open opens the file, or what stands for it */
+async function verifyFile(
+  path: string,
+  expected: Expected,
+  open: (path: string) => Promise<OpenLog> = openLog,
+): Promise<VerifiedFile> {
   const name = basename(path)
   const chain = new ChainCheck(name, expected)
   const result = (firstBad?: BadLine): VerifiedFile => ({
@@ -263,9 +294,9 @@ async function verifyFile(path: string, expected: Expected): Promise<VerifiedFil
     firstBad,
   })
   try {
-    const file = await openFile(path)
+    const file = await open(path)
     try {
-      for await (const line of readLines(file)) {
+      for await (const line of file.lines()) {
         const bad = chain.next(line.bytes, line.end)
         if (bad) return result(bad)
       }
@@ -276,14 +307,6 @@ async function verifyFile(path: string, expected: Expected): Promise<VerifiedFil
     return result({ line: 0, problem: 'unreadable', reason: `The file could not be read (${messageOf(error)}).` })
   }
   return result(chain.end())
-}
-
-/** Opens a file; never waits, as for the writer of a pipe. */
-async function openFile(path: string): Promise<FileHandle> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  if ((await file.stat()).isFile()) return file
-  await file.close()
-  throw new Error('it is not a file')
 }
 
 /** Whether a line matches its seal: by one of the keys, or without a key where there are none. */
