@@ -127,7 +127,8 @@ const optionsShape = z.strictObject({
 
 /**
  * Checks one audit file, or all `*.jsonl` files of a folder, and reports the first bad line of each. Files that
- * `archiveAudit` has compressed are read as they were before. Files are read as streams. A file that is being written to is checked up to its size at the start.
+ * `archiveAudit` has compressed are read as they were before. Files are read as streams. A file that is being written
+ * to is checked up to its size at the start.
  *
  * With `heads`, the log is `ok` only if it holds exactly the records that the heads know of, and at an end at most a
  * part of a line. With `key`, signed records behind the newest head may follow.

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { ChainHead } from '../base/chain.js'
 import { type Clock, systemClock } from '../base/clock.js'
 import { SolveguardError } from '../base/errors.js'
 import { frozenCopy } from '../base/frozen.js'
@@ -101,6 +102,12 @@ export interface Books {
    * @throws DeniedError `LEDGER_UNAVAILABLE`
    */
   status(name: string): Promise<BudgetBooks>
+  /**
+   * The heads of all known audit files, for `verifyAudit`.
+   *
+   * @throws DeniedError `LEDGER_UNAVAILABLE`
+   */
+  heads(): Promise<readonly ChainHead[]>
   /** Releases the file or the connection. */
   close(): Promise<void>
 }
@@ -145,6 +152,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Books> {
     kind,
     place,
     status: async (name: string) => booksOf(name, await ledger.usage(name, clock.now())),
+    heads: async () => ledger.heads(),
     close: async () => ledger.close(),
   })
 }

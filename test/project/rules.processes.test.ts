@@ -157,6 +157,7 @@ const WRONG: Readonly<Record<string, readonly [file: string, code: string]>> = {
   'secrets-imports-only-lower-folders': ['secrets/wrong.ts', imports('../egress/right.js')],
   'ledger-imports-only-lower-folders': ['ledger/wrong.ts', importsType('../egress/right.js')],
   'audit-imports-only-lower-folders': ['audit/wrong.ts', importsType('../ledger/right.js')],
+  'report-imports-only-lower-folders': ['report/wrong.ts', importsType('../guard/right.js')],
   'solvers-imports-only-lower-folders': ['solvers/wrong.ts', imports('../guard/right.js')],
   'widgets-imports-only-lower-folders': ['widgets/wrong.ts', importsType('../guard/right.js')],
   'wires-imports-only-lower-folders': ['wires/wrong.ts', importsType('../guard/right.js')],
