@@ -172,7 +172,7 @@ function periodOf(names: readonly string[], { now, since, until = now, timeZone 
   throw new SolveguardError('CONFIG_INVALID', 'The period ends before it begins: --until is later than --since.')
 }
 
-/** Whether a file may have records of a period. A file of a day has none of a later one, but may of a few hours before. */
+/** Whether a file may have records of a period: a file of a day has none of a later one, but may of hours before. */
 function mayHave(name: string, { from, to }: Period, now: number): boolean {
   const day = Date.parse(NAMED_BY_DAY.exec(name)?.[1] ?? '')
   if (Number.isNaN(day)) return true
