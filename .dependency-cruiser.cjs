@@ -14,7 +14,7 @@ const MAY_IMPORT = {
   wires: ['base', 'policy'],
   egress: ['base', 'policy', 'net', 'secrets'],
   alerts: ['base', 'policy', 'net', 'secrets', 'egress'],
-  tokens: ['base', 'policy', 'secrets', 'egress'],
+  tokens: ['base', 'policy', 'secrets', 'egress', 'wires'],
   guard: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'wires', 'egress', 'alerts', 'tokens'],
   testing: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'wires', 'egress', 'alerts', 'guard'],
   broker: ['base', 'policy', 'net', 'secrets', 'wires', 'tokens', 'guard'],

@@ -4,6 +4,7 @@ import { SolveguardError } from '../base/errors.js'
 import type { Guard } from '../guard/types.js'
 import type { Duration } from '../policy/duration.js'
 import type { NarrowingInput } from '../policy/schema.js'
+import { SERVICE_NAMES } from '../wires/services.js'
 import { errorReply, parseBody } from './api.js'
 import { addressOf, credentialIn, isFromBrowser } from './read-request.js'
 import { type BrokerHandler, type BrokerRequest, type BrokerResponse, jsonReply, textReply } from './types.js'
@@ -16,6 +17,7 @@ const issueShape = z.strictObject({
   policy: z.record(z.string(), z.unknown()).optional(),
   ttl: z.union([z.string(), z.number()]).optional(),
   subject: z.string().max(100).optional(),
+  wire: z.enum(SERVICE_NAMES).optional(),
   handle: z.boolean().optional(),
 })
 const revokeShape = z.strictObject({ id: z.string().max(64) })

@@ -133,9 +133,10 @@ export class OwnInterface {
 
 /** Narrows the token of the request, which its holder can do offline too: for clients that have no code for it. */
 async function narrowed(request: BrokerRequest): Promise<BrokerResponse> {
-  const { policy, subject, ttl } = parseBody(request, narrowRequestShape)
+  const { policy, subject, ttl, wire } = parseBody(request, narrowRequestShape)
   const token = await narrowToken(credentialIn(request) ?? '', policy as NarrowingInput, {
     ...(subject !== undefined && { subject }),
+    ...(wire !== undefined && { wire }),
     ...(ttl !== undefined && { ttl: ttl as Duration }),
   })
   return jsonReply(200, { token, id: describeToken(token).links.at(-1)?.id })

@@ -42,8 +42,14 @@ const MAX_UNKNOWN_HANDLES = 100
 /**
  * Authentication by the tokens of a guard. A token that has expired since it was used here still fetches what it has
  * submitted: the money is spent by then, and the task is bound to it.
+ *
+ * @param wireOf the service whose dialect a token states
  */
-export function tokenAuthentication(guard: TokenVerifier, clock: Pick<Clock, 'monotonic'>): Authenticate {
+export function tokenAuthentication(
+  guard: TokenVerifier,
+  clock: Pick<Clock, 'monotonic'>,
+  wireOf: (grant: Grant) => ServiceName | undefined = () => undefined,
+): Authenticate {
   const callers = new Map<string, Caller>()
   let unknown = { second: 0, count: 0 }
   return async (credential, purpose) => {
@@ -54,7 +60,7 @@ export function tokenAuthentication(guard: TokenVerifier, clock: Pick<Clock, 'mo
     try {
       const grant = await guard.verifyToken(credential)
       if (known?.grant === grant) return known
-      const caller = { id: grant.path.at(-1) ?? '', grant }
+      const caller = { id: grant.path.at(-1) ?? '', grant, wire: wireOf(grant) }
       if (callers.size >= MAX_CALLERS) callers.clear()
       callers.set(credential, caller)
       return caller

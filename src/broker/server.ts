@@ -320,7 +320,7 @@ export function brokerHandler(
   { acceptWaitMs, ...parts }: BrokerParts & { readonly acceptWaitMs: number },
 ): { readonly handler: BrokerHandler; readonly tasks: BrokerTasks } {
   const host = hostOf(guard)
-  const authenticate = parts.authenticate ?? tokenAuthentication(guard, host.clock)
+  const authenticate = parts.authenticate ?? tokenAuthentication(guard, host.clock, host.wire)
   const tasks = new BrokerTasks(host, { acceptWaitMs, answerWithinMs: ANSWER_WITHIN_MS })
   const metrics = new Metrics()
   const services = new ServiceInterface({

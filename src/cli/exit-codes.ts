@@ -86,6 +86,7 @@ const NAMED: Readonly<Partial<Record<ExitCode, readonly Code[]>>> = {
     'CLOCKS_DIFFER',
     'LIMITS_DIFFER',
     'PRICE_ABOVE_RESERVED',
+    'CALLBACKS_MISSING',
     'TASK_ID_REPEATED',
     'LEDGER_BEHIND_AUDIT',
     'LEDGER_NEW_IN_CI',

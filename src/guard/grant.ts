@@ -8,7 +8,8 @@ import type { BudgetClaim, FactName } from '../ledger/ledger.js'
 import { narrow, smaller } from '../policy/narrow.js'
 import { type PageProxy, parsePageProxy } from '../policy/page-proxy.js'
 import { type NarrowingInput, type Policy, parseNarrowing, zoneOf } from '../policy/schema.js'
-import type { TokenLink } from '../tokens/claims.js'
+import { type TokenLink, wireOf } from '../tokens/claims.js'
+import type { ServiceName } from '../wires/services.js'
 import type { Account } from './accounts/account.js'
 import { Gate } from './admission/gate.js'
 import type { GrantContext } from './admission/grant-context.js'
@@ -61,6 +62,8 @@ export interface GrantLink {
   readonly subject: string | undefined
   /** When it, or one before it, expires; wall-clock ms. */
   readonly expiresAt: number
+  /** The service whose dialect its clients speak, where it states one. */
+  readonly wire?: ServiceName | undefined
 }
 
 /** Whom a grant and those above it were given to, widest first. */
@@ -201,10 +204,10 @@ export class PolicyGrant implements Grant, GrantContext {
    * @throws SolveguardError `CONFIG_INVALID` for a policy that this guard cannot have
    */
   narrowByLink({ policy, ...link }: TokenLink, expiresAt: number): PolicyGrant {
-    const { id, subject } = link
+    const { id, subject, wire } = link
     return this.#below(policy, linkBudgetId(this.path.at(-1) as string, id), {
       subjects: withSubject(this.subjects, subject),
-      links: [...this.links, { id, subject, expiresAt }],
+      links: [...this.links, { id, subject, expiresAt, ...(wire !== undefined && { wire }) }],
       // The thresholds of the guard are not a link's: a holder makes as many links as it likes.
       alertsAt: policy.budget.alertsAt,
     })
@@ -213,6 +216,11 @@ export class PolicyGrant implements Grant, GrantContext {
   #below(narrowing: Policy, id: string, holders: GrantHolders): PolicyGrant {
     const policy = narrow(this.#policyWithPasswords, narrowing)
     return new PolicyGrant(this.#deps, this.#solving, policy, this.#budgets, id, holders)
+  }
+
+  /** The service whose dialect the clients of its token speak at a broker, where the token states one. */
+  get wire(): ServiceName | undefined {
+    return wireOf(this.links)
   }
 
   originDenial(what: 'page' | 'frame', address: string): DeniedError | undefined {

@@ -2,6 +2,7 @@ import type { MaybePromise } from '../base/async.js'
 import type { AnyChallenge, ChallengeFacts } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
 import type { Fact, NewFact } from '../ledger/ledger.js'
+import type { ServiceName } from '../wires/services.js'
 import type { CallbackReceiver } from './callbacks/receive.js'
 import { PolicyGrant } from './grant.js'
 import type { GuardContext } from './ports.js'
@@ -34,6 +35,8 @@ export interface TaskHost extends Pick<GuardContext, 'name' | 'clock' | 'ownerId
   readonly service: string
   /** Takes the call-backs of the services, where the guard asks for them. */
   readonly callbacks: CallbackReceiver | undefined
+  /** The service whose dialect a token's clients speak, where the token states one. */
+  wire(grant: Grant): ServiceName | undefined
   /** The state of a grant's own budget: one ledger operation. */
   budget(grant: Grant): Promise<BudgetStatus>
   /** @throws as `Grant.solve` */
@@ -76,6 +79,7 @@ export function addHost(
     },
     service: deps.accounts[0]?.solver.name ?? '',
     callbacks,
+    wire: (grant) => contextOf(grant).wire,
     budget: async (grant) => contextOf(grant).budgetStatus(),
     solve: async (grant, challenge, { signal, waitMs, observer }) =>
       pipeline.solve(contextOf(grant), challenge, { signal, waitMs }, observer),

@@ -5,6 +5,7 @@ import type { Duration } from '../policy/duration.js'
 import type { Money } from '../policy/money.js'
 import type { NarrowingInput, Policy } from '../policy/schema.js'
 import type { NotToldReason } from '../widgets/not-told.js'
+import type { ServiceName } from '../wires/services.js'
 
 /**
  * The result of a solve. Printing or serializing it leaves the token out: read `token` where you put it into a page.
@@ -359,6 +360,13 @@ export interface TokenOptions {
    * @default none
    */
   subject?: string | undefined
+  /**
+   * The service whose dialect the token's clients speak at a broker: `captchaai`, `twocaptcha`, `anticaptcha`,
+   * `capmonster` or `capsolver`. For clients whose requests do not show it.
+   *
+   * @default by the request
+   */
+  wire?: ServiceName | undefined
   /**
    * Whether there is a handle too: 32 characters that stand for the token, for clients that take no longer key, and for
    * keys in URLs. The ledger keeps it until the token expires.

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { DeniedError, printable } from '../base/errors.js'
 import { type NarrowingInput, type Policy, parseNarrowing } from '../policy/schema.js'
+import { SERVICE_NAMES, type ServiceName } from '../wires/services.js'
 import { checkTokenPolicy } from './policy.js'
 
 /*
@@ -44,9 +45,15 @@ export const subjectShape = z
   .max(MAX_SUBJECT_LENGTH, `expected at most ${MAX_SUBJECT_LENGTH} characters`)
   .refine((text) => printable(text, MAX_SUBJECT_LENGTH) === text && !/\p{Cs}/u.test(text), 'expected printable text')
 
+/** The service whose dialect a token's clients speak, as a claim. */
+export const wireShape = z.enum(SERVICE_NAMES, {
+  error: `expected one of ${SERVICE_NAMES.join(', ')}`,
+})
+
 const linkShape = z.strictObject({
   jti: id,
   sub: subjectShape.optional(),
+  wire: wireShape.optional(),
   exp: seconds.optional(),
   pol: z.looseObject({}).transform((value) => value as NarrowingInput),
 })
@@ -80,6 +87,8 @@ export interface TokenLink {
   readonly id: string
   /** Whom this link is for. */
   readonly subject?: string | undefined
+  /** The service whose dialect its clients speak, where it states one. */
+  readonly wire?: ServiceName | undefined
   /** When it expires, wall-clock ms; absent where it has no expiry of its own. */
   readonly expiresAt?: number | undefined
   /** What it allows. */
@@ -128,7 +137,7 @@ export function readClaims({ root, added }: Pick<TokenParts, 'root' | 'added'>):
   return { audience: claims.aud, notBefore: claims.nbf * 1000, links }
 }
 
-function linkOf({ jti, sub, exp, pol }: LinkClaims, index: number): TokenLink {
+function linkOf({ jti, sub, wire, exp, pol }: LinkClaims, index: number): TokenLink {
   let policy: Policy
   try {
     checkTokenPolicy(pol, index === 0 ? 'issuer' : 'holder')
@@ -137,12 +146,17 @@ function linkOf({ jti, sub, exp, pol }: LinkClaims, index: number): TokenLink {
   } catch {
     throw invalid(`the policy of its link ${jti} is not valid`)
   }
-  return { id: jti, subject: sub, expiresAt: exp === undefined ? undefined : exp * 1000, policy }
+  return { id: jti, subject: sub, wire, expiresAt: exp === undefined ? undefined : exp * 1000, policy }
 }
 
 /** When the first of the links expires, wall-clock ms. */
 export function expiryOf(links: readonly Pick<TokenLink, 'expiresAt'>[]): number {
   return Math.min(...links.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY))
+}
+
+/** The service whose dialect a token's clients speak: the links that state one all state the same. */
+export function wireOf(links: readonly Pick<TokenLink, 'wire'>[]): ServiceName | undefined {
+  return links.find(({ wire }) => wire !== undefined)?.wire
 }
 
 /** A part of a token, as the JSON of these claims. */

@@ -1,4 +1,5 @@
-import { expiryOf, readClaims, splitToken } from './claims.js'
+import type { ServiceName } from '../wires/services.js'
+import { expiryOf, readClaims, splitToken, wireOf } from './claims.js'
 
 /** What a token states of itself. Only the guard that issued it can tell whether that is true. */
 export interface TokenDescription {
@@ -6,6 +7,8 @@ export interface TokenDescription {
   readonly guard: string
   /** When it expires. */
   readonly expiresAt: Date
+  /** The service whose dialect its clients speak at a broker, where it states one. */
+  readonly wire?: ServiceName | undefined
   /** Its links, the one that was issued first. Each is a budget of its own, and can be revoked by its id. */
   readonly links: readonly {
     /** The id. */
@@ -29,6 +32,7 @@ export function describeToken(token: string): TokenDescription {
   return {
     guard: audience,
     expiresAt: new Date(expiryOf(links)),
+    wire: wireOf(links),
     links: links.map(({ id, subject }) => ({ id, subject })),
   }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { SolveguardError } from '../base/errors.js'
 import { tokenSignature } from '../egress/token-signature.js'
 import type { NarrowingInput } from '../policy/schema.js'
+import type { ServiceName } from '../wires/services.js'
 import { encodePart, headerOf, MAX_TOKEN_LENGTH, type RootClaims } from './claims.js'
 import type { SigningKey } from './keys.js'
 
@@ -9,6 +10,7 @@ import type { SigningKey } from './keys.js'
 export interface NewToken {
   readonly audience: string
   readonly subject?: string | undefined
+  readonly wire?: ServiceName | undefined
   /** Wall-clock ms. */
   readonly now: number
   readonly ttlMs: number
@@ -33,12 +35,13 @@ export function newId(): string {
  * Signs a new token: a compact JWS (RFC 7515).
  * @throws SolveguardError `CONFIG_INVALID` for a policy that is too long for a token
  */
-export function signNewToken({ audience, subject, now, ttlMs, policy }: NewToken, key: SigningKey): SignedToken {
+export function signNewToken({ audience, subject, wire, now, ttlMs, policy }: NewToken, key: SigningKey): SignedToken {
   const exp = Math.ceil((now + ttlMs) / 1000)
   const claims: RootClaims = {
     aud: audience,
     jti: newId(),
     sub: subject,
+    wire,
     nbf: Math.floor(now / 1000),
     exp,
     pol: policy,

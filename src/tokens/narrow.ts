@@ -7,7 +7,19 @@ import { narrow } from '../policy/narrow.js'
 import { check, type NarrowingInput, zoneOf } from '../policy/schema.js'
 import { duration } from '../policy/shapes.js'
 import { widenedField } from '../policy/widened.js'
-import { encodePart, expiryOf, type LinkClaims, MAX_LINKS, readClaims, splitToken, subjectShape } from './claims.js'
+import type { ServiceName } from '../wires/services.js'
+import {
+  encodePart,
+  expiryOf,
+  type LinkClaims,
+  MAX_LINKS,
+  readClaims,
+  splitToken,
+  subjectShape,
+  type TokenLink,
+  wireOf,
+  wireShape,
+} from './claims.js'
 import { checkLength, newId } from './issue.js'
 import { tokenPolicy } from './policy.js'
 
@@ -25,6 +37,12 @@ export interface NarrowTokenOptions {
    */
   subject?: string | undefined
   /**
+   * The service whose dialect the narrower token's clients speak at a broker: `captchaai`, `twocaptcha`, `anticaptcha`,
+   * `capmonster` or `capsolver`. A token that states one cannot be given another.
+   * @default as the token, else by the request
+   */
+  wire?: ServiceName | undefined
+  /**
    * The time now.
    * @default systemClock
    */
@@ -34,6 +52,7 @@ export interface NarrowTokenOptions {
 const optionsShape = z.strictObject({
   ttl: duration.refine((ms) => ms >= 1000, 'expected at least 1s').optional(),
   subject: subjectShape.optional(),
+  wire: wireShape.optional(),
   clock: z
     .custom<Clock>((value) => typeof (value as Partial<Clock> | null)?.now === 'function', 'expected a clock')
     .optional(),
@@ -54,8 +73,8 @@ export async function narrowToken(
   policy: NarrowingInput,
   options: NarrowTokenOptions = {},
 ): Promise<string> {
-  const { ttl: ttlMs, subject, clock = systemClock } = check(optionsShape, options, 'narrowToken')
-  return addLink(token, policy, { ttlMs, subject, now: clock.now() })
+  const { ttl: ttlMs, subject, wire, clock = systemClock } = check(optionsShape, options, 'narrowToken')
+  return addLink(token, policy, { ttlMs, subject, wire, now: clock.now() })
 }
 
 /** A link to add. */
@@ -63,6 +82,7 @@ export interface NewLink {
   /** How long it is valid, in ms; absent: as long as the token. */
   readonly ttlMs?: number | undefined
   readonly subject?: string | undefined
+  readonly wire?: ServiceName | undefined
   /** Links of one name, below one token, have one id, and so one budget. @default a random id */
   readonly name?: string | undefined
   /** Wall-clock ms. */
@@ -70,7 +90,7 @@ export interface NewLink {
 }
 
 /** As `narrowToken`, with options that were checked. */
-export function addLink(token: string, policy: NarrowingInput, { ttlMs, subject, name, now }: NewLink): string {
+export function addLink(token: string, policy: NarrowingInput, { ttlMs, subject, wire, name, now }: NewLink): string {
   const parts = splitToken(token)
   const { links } = readClaims(parts)
   if (links.length >= MAX_LINKS) {
@@ -83,12 +103,14 @@ export function addLink(token: string, policy: NarrowingInput, { ttlMs, subject,
   const narrowing = tokenPolicy(policy, 'holder', zoneOf(before))
   const field = widenedField(before, narrowing.policy)
   if (field !== undefined) throw widened(`policy.${field}`)
+  if (isOtherWire(links, wire)) throw widened('wire')
   const expiresAt = expiryOf(links)
   if (now >= expiresAt) throw expired(expiresAt)
   const exp = ttlMs === undefined ? undefined : Math.ceil((now + ttlMs) / 1000)
   const claims: LinkClaims = {
     jti: name === undefined ? newId() : idOfName(parts.tag, name),
     sub: subject,
+    wire,
     exp: exp !== undefined && exp * 1000 < expiresAt ? exp : undefined,
     pol: narrowing.input,
   }
@@ -96,6 +118,12 @@ export function addLink(token: string, policy: NarrowingInput, { ttlMs, subject,
   const narrower = [parts.root, ...parts.added, link, tagOf(parts.tag, link).toString('base64url')].join('.')
   checkLength(narrower)
   return narrower
+}
+
+/** Whether a link would state another dialect than those before it. */
+export function isOtherWire(before: readonly Pick<TokenLink, 'wire'>[], wire: ServiceName | undefined): boolean {
+  const stated = wireOf(before)
+  return wire !== undefined && stated !== undefined && wire !== stated
 }
 
 /** The same for a name in every process that has the token. No link has the text that this is computed from. */

@@ -5,7 +5,7 @@ import { narrow } from '../policy/narrow.js'
 import { widenedField } from '../policy/widened.js'
 import { readClaims, splitToken, type TokenClaims } from './claims.js'
 import type { SigningKeys } from './keys.js'
-import { expired, tagOf, widened } from './narrow.js'
+import { expired, isOtherWire, tagOf, widened } from './narrow.js'
 
 /** By how much the clock of the machine that issued a token may be ahead of ours, ms. */
 const MAX_SKEW_MS = 60_000
@@ -68,10 +68,11 @@ export async function verifyToken(
  */
 function checkLinks([root, ...added]: TokenClaims['links']): number {
   let { expiresAt = Number.POSITIVE_INFINITY, policy } = root
-  for (const link of added) {
+  for (const [index, link] of added.entries()) {
     const both = narrow(policy, link.policy)
     const field = widenedField(policy, link.policy, both)
     if (field !== undefined) throw widened(`policy.${field} of the link ${link.id}`)
+    if (isOtherWire([root, ...added.slice(0, index)], link.wire)) throw widened(`wire of the link ${link.id}`)
     if (link.expiresAt !== undefined && link.expiresAt > expiresAt) throw widened(`exp of the link ${link.id}`)
     expiresAt = Math.min(expiresAt, link.expiresAt ?? expiresAt)
     policy = both

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Money } from '../policy/money.js'
+import { SERVICE_NAMES } from './services.js'
 
 /*
  * The broker's own interface: what it takes and gives, besides the services' wires. A guard without a key of its own
@@ -66,6 +67,7 @@ export const reportRequestShape = z.object({ id: z.number().int().min(1), good: 
 export const narrowRequestShape = z.object({
   policy: z.record(z.string(), z.unknown()),
   subject: text(100).optional(),
+  wire: z.enum(SERVICE_NAMES).optional(),
   ttl: z.union([z.string(), z.number()]).optional(),
 })
 

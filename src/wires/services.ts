@@ -30,6 +30,9 @@ export type CallbackFormat = 'query' | 'form' | 'json'
 /** A service whose wires are known. */
 export type ServiceName = keyof typeof SERVICES
 
+/** The names of the services. */
+export const SERVICE_NAMES = Object.keys(SERVICES) as [ServiceName, ...ServiceName[]]
+
 /** The hosts of the services. */
 export const SERVICE_HOSTS: Readonly<Record<string, ServiceName>> = {
   'ocr.captchaai.com': 'captchaai',

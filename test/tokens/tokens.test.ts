@@ -254,6 +254,27 @@ describe('refused is a token', () => {
     expect(await codeOf(append(between, link({ pol: second })))).toBe('TOKEN_WIDENED')
   })
 
+  it('whose link states another dialect than one before it; where none is stated, any', async () => {
+    const { token } = await issue()
+    const first = await narrowToken(token, {}, { clock, wire: 'capsolver' })
+    const between = await narrowToken(first, {}, { clock })
+    for (const narrower of [first, between]) {
+      await expect(narrowToken(narrower, {}, { clock, wire: 'captchaai' })).rejects.toMatchObject({
+        code: 'TOKEN_WIDENED',
+        details: { field: 'wire' },
+      })
+      expect(await codeOf(append(narrower, link({ wire: 'captchaai', pol: {} })))).toBe('TOKEN_WIDENED')
+      expect(await codeOf(append(narrower, link({ wire: 'capsolver', pol: {} })))).toBeUndefined()
+    }
+    expect(describeToken(between).wire).toBe('capsolver')
+    expect(describeToken(token).wire).toBeUndefined()
+    for (const wire of ['', 'rucaptcha', 'CapSolver', 1, null, '__proto__']) {
+      expect(await codeOf(append(token, link({ wire, pol: {} })))).toBe('TOKEN_INVALID')
+      const options: object = { clock, wire }
+      await expect(narrowToken(token, {}, options)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    }
+  })
+
   it('whose link would live longer', async () => {
     const { token } = await issue()
     const exp = (NOON + 900_000) / 1000

@@ -39,10 +39,10 @@ class LightGuard extends RemoteGrant implements Guard {
 
   /** Narrows the token offline. */
   async issueToken(policy: NarrowingInput, options: TokenOptions = {}): Promise<IssuedToken> {
-    const { ttl: ttlMs = DEFAULT_TTL_MS, subject, handle } = check(tokenOptionsShape, options, 'issueToken')
+    const { ttl: ttlMs = DEFAULT_TTL_MS, subject, wire, handle } = check(tokenOptionsShape, options, 'issueToken')
     this.#checkOpen()
     if (handle) throw withoutKey('issueToken({ handle: true })')
-    const { text, claims } = this.token.narrow(policy, { ttlMs, subject, now: this.#deps.context.clock.now() })
+    const { text, claims } = this.token.narrow(policy, { ttlMs, subject, wire, now: this.#deps.context.clock.now() })
     return new RedactedToken(text, undefined, claims.links.at(-1)?.id ?? '', expiryOf(claims.links))
   }
 

@@ -5,7 +5,7 @@ import type { NewFact, PauseReason } from '../../ledger/ledger.js'
 import { durationMs } from '../../policy/duration.js'
 import { check, type NarrowingInput } from '../../policy/schema.js'
 import { duration } from '../../policy/shapes.js'
-import { subjectShape, type TokenLink } from '../../tokens/claims.js'
+import { subjectShape, type TokenLink, wireShape } from '../../tokens/claims.js'
 import { handleName, isHandle, newHandle, openToken, sealToken } from '../../tokens/handle.js'
 import { signNewToken } from '../../tokens/issue.js'
 import type { SigningKeys } from '../../tokens/keys.js'
@@ -35,6 +35,7 @@ const MAX_HANDLES = 1_000
 export const tokenOptionsShape = z.strictObject({
   ttl: duration.refine((ms) => ms >= 1000 && ms <= MAX_TTL_MS, 'expected 1s to 30d').optional(),
   subject: subjectShape.optional(),
+  wire: wireShape.optional(),
   handle: z.boolean({ error: 'expected true or false' }).optional(),
 })
 
@@ -70,13 +71,14 @@ export class GuardTokens {
     options: TokenOptions = {},
     tryGrant: (link: TokenLink, expiresAt: number) => unknown,
   ): Promise<IssuedToken> {
-    const { ttl: ttlMs = DEFAULT_TTL_MS, subject, handle: hasHandle } = check(tokenOptionsShape, options, 'issueToken')
+    const checked = check(tokenOptionsShape, options, 'issueToken')
+    const { ttl: ttlMs = DEFAULT_TTL_MS, subject, wire, handle: hasHandle } = checked
     const { name, clock, recorder } = this.#deps
     const { input, policy: narrowing } = tokenPolicy(policy, 'issuer', this.#zone)
     const now = clock.now()
     const key = await this.#keys.current()
-    const { token, id, expiresAt } = signNewToken({ audience: name, subject, now, ttlMs, policy: input }, key)
-    tryGrant({ id, subject, expiresAt, policy: narrowing }, expiresAt)
+    const { token, id, expiresAt } = signNewToken({ audience: name, subject, wire, now, ttlMs, policy: input }, key)
+    tryGrant({ id, subject, wire, expiresAt, policy: narrowing }, expiresAt)
     const handle = hasHandle ? newHandle() : undefined
     const sealed = handle && sealToken(token, handle, name)
     const message = `Valid until ${new Date(expiresAt).toISOString()}.`
