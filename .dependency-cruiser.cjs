@@ -19,6 +19,10 @@ const MAY_IMPORT = {
   testing: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'wires', 'egress', 'alerts', 'guard'],
   broker: ['base', 'policy', 'net', 'secrets', 'wires', 'tokens', 'guard'],
   intercept: ['base', 'policy', 'net', 'solvers', 'wires', 'guard', 'broker'],
+  drill: [
+    ...['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'wires', 'alerts', 'tokens', 'guard', 'broker'],
+    ...['intercept', 'testing'],
+  ],
   adapters: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'egress', 'alerts', 'guard'],
 }
 
@@ -188,8 +192,15 @@ module.exports = {
       comment:
         'the demo, and suites without a key, may import the stand-ins; the core, adapters and wires import neither',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/(demo|testing|cli)/', STAND_INS_OF_SUITES] },
+      from: { path: '^src/', pathNot: ['^src/(demo|testing|cli|drill)/', STAND_INS_OF_SUITES] },
       to: { path: '^src/(demo|testing|cli)/' },
+    },
+    {
+      name: 'only-commands-import-the-drill',
+      comment: 'the drill stands on the guard, the broker and the stand-ins; nothing stands on it but its command',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(drill|cli)/' },
+      to: { path: '^src/drill/' },
     },
     { name: 'no-unresolved-imports', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],

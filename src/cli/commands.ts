@@ -12,6 +12,10 @@ export const GROUPS: Readonly<Record<string, string>> = {}
 
 /** The commands by their names, in the order of the help. */
 export const COMMANDS: Readonly<Record<string, CommandRow>> = {
+  drill: {
+    what: 'the defence matrix against your configuration, on stand-ins: which layer answers, what could be taken',
+    load: () => import('./commands/drill.js'),
+  },
   demo: {
     what: 'one guarded solve in a real browser, and each layer at work, on stand-ins: no key, no money',
     load: () => import('./commands/demo.js'),

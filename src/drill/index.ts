@@ -1,10 +1,5 @@
-export { type DrillOptions, runDrill } from './run.js'
-export {
-  type AtMost,
-  DRILL_ROWS,
-  type DrillAnswer,
-  type DrillReport,
-  type DrillRow,
-  type DrillRowId,
-  type DrillState,
-} from './types.js'
+export { drillHead, drillRow, drillSummary } from './format.js'
+export { drillJson } from './json.js'
+export { drillJunit } from './junit.js'
+export { runDrill } from './run.js'
+export { DRILL_ROWS, type DrillReport, type DrillRow, type DrillRowId } from './types.js'

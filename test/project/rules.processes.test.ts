@@ -133,7 +133,19 @@ const importsType = (path: string) => `import type { Right } from '${path}'; exp
 
 /** Files that break no rule; the others import them. */
 const RIGHT = [
-  ...['base', 'policy', 'ledger', 'egress', 'guard', 'adapters', 'adapters/playwright', 'testing', 'wires', 'demo'],
+  ...[
+    'base',
+    'policy',
+    'ledger',
+    'egress',
+    'guard',
+    'adapters',
+    'adapters/playwright',
+    'testing',
+    'wires',
+    'demo',
+    'drill',
+  ],
   ...['widgets', 'widgets/page', 'widgets/page-kit', 'widgets/families/cap', 'testing/vendors/cap'],
 ].map((folder) => [`${folder}/right.ts`, TYPE] as const)
 
@@ -169,6 +181,7 @@ const WRONG: Readonly<Record<string, readonly [file: string, code: string]>> = {
   'intercept-imports-only-lower-folders': ['intercept/wrong.ts', imports('../adapters/right.js')],
   'testing-imports-only-lower-folders': ['testing/wrong.ts', imports('../adapters/right.js')],
   'adapters-imports-only-lower-folders': ['adapters/wrong.ts', imports('../wires/right.js')],
+  'drill-imports-only-lower-folders': ['drill/wrong.ts', imports('../adapters/right.js')],
   'core-imports-no-adapter': ['index.ts', imports('./testing/right.js')],
   ...Object.fromEntries(RULES.flatMap(wrongFloor)),
   'every-part-of-the-guard-has-a-floor': ['guard/unknown/wrong.ts', importsType('../right.js')],
@@ -189,6 +202,7 @@ const WRONG: Readonly<Record<string, readonly [file: string, code: string]>> = {
   'plugins-import-only-plain-adapters': ['adapters/extra/wrong.ts', imports('../right.js')],
   'vendors-import-no-other-vendor': ['testing/vendors/altcha/wrong.ts', imports('../cap/right.js')],
   'nothing-imports-demo-testing-or-cli': ['adapters/testing.ts', imports('../testing/right.js')],
+  'only-commands-import-the-drill': ['demo/wrong.ts', imports('../drill/right.js')],
   'no-unresolved-imports': ['base/missing.ts', imports('./nowhere.js')],
 }
 

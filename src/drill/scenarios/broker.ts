@@ -94,7 +94,7 @@ export const brokerStolenToken: Scenario = {
       atMost: {
         amount: perDay,
         until: thief.expiresAt,
-        text: `what it states: here ${formatUsd(perDay)}, for ${formatMs(TTL_MS)}`,
+        text: `its own ${formatUsd(perDay)}, for ${formatMs(TTL_MS)}`,
       },
       detail: 'its own budget, then its end; a revoked one is refused at once',
     }

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { messageOf } from '../../base/errors.js'
 import type { BrokerHandler } from '../../broker/types.js'
@@ -53,7 +53,9 @@ next(Object.keys(steps))
 `
 
 /** A client that goes round `solveguard/register`. */
-export function roundRegister(file = join(import.meta.dirname, '..', '..', 'intercept', 'register.js')): Scenario {
+export function roundRegister(
+  file = join(dirname(import.meta.filename), '..', '..', 'intercept', 'register.js'),
+): Scenario {
   return {
     id: 'round-register',
     scenario: 'broker: a client goes round register',

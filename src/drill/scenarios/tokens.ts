@@ -43,7 +43,7 @@ export const stolenToken: Scenario = {
       atMost: {
         amount: perDay,
         until: expiresAt,
-        text: `what it states: here ${formatUsd(perDay)}, for ${formatMs(TTL_MS)}`,
+        text: `its own ${formatUsd(perDay)}, for ${formatMs(TTL_MS)}`,
       },
       detail: 'its own budget, then its end; a revoked one is refused at once',
     }
