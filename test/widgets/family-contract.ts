@@ -56,11 +56,19 @@ export interface FamilyContract {
   readonly blocked?: { readonly path: string; readonly script: string }
   /**
    * A page with a form, and the element with the widget's field that the page copies once it is answered. `byObject`:
-   * the vendor's object has the answer, wherever its drawing stands.
+   * the vendor's object has the answer, wherever its drawing stands. `sameId`: a drawing that replaces another one has
+   * the same id, and the vendor's script answers for it.
    */
-  readonly copied?: { readonly path: string; readonly element: string; readonly byObject?: true }
+  readonly copied?: {
+    readonly path: string
+    readonly element: string
+    readonly byObject?: true
+    readonly sameId?: true
+  }
   /** Whether the vendor's own script catches what the page's callback throws, and passes it on to the page. */
   readonly catches?: true
+  /** A page whose vendor's script is loaded anew by `again`, and the token as the page's API then reports it. */
+  readonly reloaded?: { readonly path: string; readonly again: string; readonly token: string }
   /** A page that renders its widget with `draw()`, and the vendor's API, once that is loaded. */
   readonly late?: { readonly path: string; readonly api: string; readonly remove?: string; readonly twice?: true }
   /** Pages whose vendor's script arrives after the answer, its address, and the fields that the server may read. */
@@ -106,6 +114,17 @@ export interface FamilyContract {
     readonly after: () => Promise<unknown>
   }
 }
+
+/** Empties an element, and loads the vendor's script anew, as a page does that changes its language. */
+export const scriptAnew = (element: string, api: string, script: string): string => `(() => {
+  document.querySelector('${element}').replaceChildren()
+  delete window.${api}
+  const old = document.querySelector('script[src*="${script}"]')
+  const anew = document.createElement('script')
+  anew.src = old.src + (old.src.includes('?') ? '&' : '?') + 'hl=de'
+  old.remove()
+  document.head.append(anew)
+})()`
 
 /** What holds for the widgets of every family. */
 export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyContract): void {
@@ -431,6 +450,22 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
     }
   })
 
+  const { reloaded } = family
+  if (reloaded) {
+    test(`${name} whose script is loaded anew, as for another language, does not have the answer of the one before`, async () => {
+      await visitDue(reloaded.path)
+      await at.captcha.solve(at.page)
+      expect(await at.page.evaluate(reloaded.token)).not.toBe('')
+      await at.page.evaluate(`void (${reloaded.again})`)
+      await eventually(async () => (await at.page.evaluate(`try { ${reloaded.token} } catch { 'none' }`)) === '')
+      await dueAgain()
+      const { solved } = await at.captcha.solve(at.page)
+      expect(solved).toMatchObject([{ told: true }])
+      expect(await at.page.evaluate(reloaded.token)).toBe(solved[0]?.solution.token)
+      await accepted()
+    })
+  }
+
   const { copied } = family
   if (copied) {
     describe(`a copy of ${name} that has its answer is no answer, and is not bought:`, () => {
@@ -449,12 +484,23 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
         return new Set(skipped.map(({ reason }) => reason))
       }
 
-      test.each([
+      const beside = [
         ['beside it', 'element.after(element.cloneNode(true))'],
         ['before it', 'element.before(element.cloneNode(true))'],
         ['in a second form', 'const other = form.cloneNode(true); other.id = "other"; form.after(other)'],
         ['before its form', 'const other = form.cloneNode(true); other.id = "other"; form.before(other)'],
-      ])('%s', async (_, make) => {
+      ] as const
+      test.each(beside)('%s, unanswered: the vendor’s own is bought, and nothing else', async (_, make) => {
+        await visitDue(copied.path)
+        await copy(make)
+        const states = (await at.find()).map(({ due, copy }) => (copy ? 'copy' : due ? 'due' : 'neither'))
+        // A part of a drawing, copied, is no widget of every vendor's.
+        expect(states.filter((state) => state !== 'copy')).toEqual(['due'])
+        expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{ told: true }], failed: [] })
+        expect(at.grant.challenges).toHaveLength(1)
+      })
+
+      test.each(beside)('%s', async (_, make) => {
         await solve()
         await at.find()
         await copy(make)
@@ -477,6 +523,14 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
         await copy(make)
         const found = (await at.find()).filter(({ copy }) => !copy)
         expect(found.filter(({ answered }) => answered)).toEqual([])
+      })
+
+      test.each(copied.byObject || copied.sameId ? [] : inPlace)('in its place, unanswered, by %s', async (_, make) => {
+        await visitDue(copied.path)
+        await copy(make)
+        expect(await at.find()).toMatchObject([{ due: false, copy: true }])
+        expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'copy' }] })
+        expect(at.grant.challenges).toEqual([])
       })
     })
   }

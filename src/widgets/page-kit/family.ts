@@ -33,6 +33,8 @@ export interface WidgetView {
   readonly ownId?: unknown
   /** Whether it is a copy of another one, by what the vendor's script has drawn. */
   readonly copied?: boolean
+  /** Whether the page could not load this widget's own script. A `PageFamily` has the one of all its widgets. */
+  readonly blocked?: boolean
   /** Whether a view from another scan is of this same widget. */
   same(other: WidgetView): boolean
   /** How often the page has executed it: an open challenge does not show that the page has executed it again. */

@@ -3,9 +3,11 @@ import { eitherTold, invokeCallback, unlessUnseen } from './callback.js'
 import { expireLater } from './expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from './family.js'
 import { addFields, ownForm, valueIn } from './fields.js'
+import { overrideMethod } from './method-override.js'
+import { beginDrawings, isLateDrawing } from './originals.js'
 import { find, includes, type List, list, push, pushBounded, remove } from './primordials.js'
 import type { NotifyResult, PageSolution } from './protocol.js'
-import { own, read } from './safe-read.js'
+import { own, read, whileLoaded } from './safe-read.js'
 import { text, trimmed } from './text.js'
 import { logOf } from './watcher.js'
 
@@ -22,6 +24,8 @@ export interface RenderedWidget {
   /** Whether the page has called `execute`, and no call has ended it since. */
   executed?: boolean
   removed?: boolean
+  /** Whether the page has copied the drawing of another one. */
+  copied?: boolean
 }
 
 /** Facts that all of these vendors have. */
@@ -61,6 +65,8 @@ export interface RenderedVendor {
   readonly idOfElement?: (n: number) => unknown
   /** Reports a solution to the page in other ways than by its callback. */
   readonly notify?: (context: PageContext, calls: List<ApiCall>, widget: RenderedWidget, token: string) => NotifyResult
+  /** The function that resolves with the answer of a widget that has one. */
+  readonly repeats?: string
   /** Facts that this vendor alone has. */
   readonly moreFacts?: () => Readonly<Record<string, string | undefined>>
   /** Hides the vendor's challenge, which is not needed any more. */
@@ -103,12 +109,15 @@ function scanFrame(context: PageContext, vendor: RenderedVendor, max: number) {
   const { calls } = logOf<ApiLog>(context.observer, vendor.family)
   const widgets = list<RenderedWidget>()
   let omitted = 0
+  const isFirstScan = beginDrawings(own(context.p, window, vendor.api))
   const roots = dom.roots()
   for (let index = 0; index < roots.size; index++) {
     const found = dom.all(roots[index] as Document, `.${vendor.className}[data-sitekey]`)
     for (let at = 0; at < found.length && at < MAX_FOUND; at++) {
       const element = found[at] as Element
-      push(widgets, { element, id: isDrawn(context, vendor, element) ? idOf(element, widgets.size) : undefined })
+      const drawn = isDrawn(context, vendor, element)
+      const copied = isLateDrawing(element, drawn, isFirstScan)
+      push(widgets, { element, copied, id: drawn && !copied ? idOf(element, widgets.size) : undefined })
     }
   }
   for (let index = 0; index < calls.size; index++) {
@@ -143,6 +152,9 @@ function scanFrame(context: PageContext, vendor: RenderedVendor, max: number) {
     const element = typeof target === 'string' ? (dom.byId(target) ?? dom.select(target)) : target
     if (!dom.isElement(element) || id === undefined || widgets.size >= MAX_FOUND) return
     const widget = find(widgets, (other) => other.element === element) ?? push<RenderedWidget>(widgets, { element })
+    // A script that is loaded anew may give out the ids of the one before.
+    const before = find(widgets, (other) => other.id === id && other !== widget)
+    if (before) before.removed = true
     widget.id = id
     widget.rendered = true
     widget.removed = false
@@ -225,6 +237,7 @@ function createView(
     drawn,
     answer,
     ownId: widget.rendered ? id : undefined,
+    copied: widget.copied === true && !widget.rendered,
     same(other) {
       const that = other as RenderedView
       if (that.widget.element !== element) return false
@@ -301,14 +314,37 @@ function createView(
       injected,
       find(injected, (one) => one.token === token),
     )
-    const entry: InjectedToken = { token, key: '', expiresAt: p.now() + lifetimeMs, isDefault: isFirst, matchesTarget }
+    const isCurrent = whileLoaded(p, vendor.api)
+    const entry: InjectedToken = {
+      token,
+      key: '',
+      expiresAt: p.now() + lifetimeMs,
+      get isDefault() {
+        return isFirst && isCurrent()
+      },
+      matchesTarget: (target) => matchesTarget(target) && isCurrent(),
+    }
     pushBounded(injected, entry)
     endExecutes()
+    if (vendor.repeats) repeat(vendor.repeats, entry)
     vendor.hide?.(context, () => includes(injected, entry))
     expireLater(context, fields, token, lifetimeMs, () => {
       if (!includes(injected, entry)) return
       remove(injected, entry)
       invokeCallback(p, setting(context, widget, ...vendor.expired), [])
+    })
+  }
+
+  /**
+   * Lets a function of the vendor's resolve with our answer, for as long as the widget has it. In a task of its own, as
+   * after a round trip: a form that is firing its submit event ignores another submission.
+   */
+  function repeat(name: string, entry: InjectedToken): void {
+    const removeOverride = overrideMethod(context, own(p, window, vendor.api), name, (call, self, args) => {
+      const isValid = includes(injected, entry) && p.now() < entry.expiresAt
+      if (!isValid) removeOverride()
+      if (!isValid || !matchesTarget(args[0])) return p.apply(call, self, args)
+      return new p.Promise((resolve) => p.apply(p.setTimeout, window, [() => resolve(entry.token)]))
     })
   }
 

@@ -73,3 +73,12 @@ export function read(p: Primordials, object: unknown, name: string): unknown {
     return undefined
   }
 }
+
+/**
+ * Whether a vendor's object is still the one that it is now: a script that is loaded anew, as for another language,
+ * defines another one, which knows nothing of our answers.
+ */
+export function whileLoaded(p: Primordials, global: string): () => boolean {
+  const api = own(p, window, global)
+  return () => own(p, window, global) === api
+}

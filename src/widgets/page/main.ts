@@ -301,7 +301,7 @@ function createMain(observer: Observer): Core {
           id,
           family: nameOf(family),
           expired: !!entry.expired,
-          blocked: includes(blocked, entry),
+          blocked: includes(blocked, entry) || view.blocked === true,
           copy: isCopy(entry, since),
         } satisfies WidgetHead
         widgets += `${widgets && ','}${json(p, { ...head, ...facts }, MAX_STRING_LENGTH)}`

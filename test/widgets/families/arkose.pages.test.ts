@@ -16,6 +16,8 @@ const verify = async (index = 0) => {
 
 familyContract(at, {
   copied: { path: '/arkose/box', element: '[data-pkey]' },
+  blocked: { path: '/arkose/box', script: '**/fc/api/**' },
+  redrawn: { path: '/arkose-redrawn', api: 'window.draw' },
   name: 'an Arkose',
   submit: SUBMIT,
   rendered: () => at.page.waitForFunction('window.shown || window.enforcement || document.querySelector("iframe")'),
@@ -190,6 +192,15 @@ describe('pays only for an Arkose that is due:', () => {
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
     expect(await at.calls()).toHaveLength(2)
   })
+})
+
+test('an Arkose whose script the page could not load is said to be so', async () => {
+  await at.guard()
+  await at.newPage()
+  await at.page.route('**/v2/*/api.js', (route) => route.abort('blockedbyclient'))
+  await at.page.goto(`${at.site.url}/arkose/inline`)
+  await eventually(async () => (await at.find())[0]?.blocked === true)
+  expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'script-blocked' }] })
 })
 
 describe('a hostile page with an Arkose', () => {

@@ -19,6 +19,7 @@ const cookies = async () => (await at.context.cookies()).filter(({ name }) => na
 const silent = () => eventually(async () => (await cookies()).length === 1)
 
 familyContract(at, {
+  redrawn: { path: '/aws-waf-redrawn', api: 'window.AwsWafCaptcha' },
   name: 'a CAPTCHA of Amazon WAF',
   submit: SUBMIT,
   found: { family: 'aws-waf', variant: 'widget', visible: true, executed: false },

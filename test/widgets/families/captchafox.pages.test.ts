@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { startCaptchafox } from '../../../src/testing/vendors/captchafox/index.js'
-import { familyContract } from '../family-contract.js'
+import { familyContract, scriptAnew } from '../family-contract.js'
 import { stage } from '../stage.js'
 
 const FIELD = 'input[name="cf-captcha-response"]'
@@ -26,6 +26,11 @@ familyContract(at, {
   early: { paths: ['/captchafox', '/captchafox/named'], script: '**/api.js*', field: FIELD },
   redrawn: { path: '/captchafox-redrawn', api: 'window.captchafox', token: 'captchafox.getResponse(widget)' },
   blocked: { path: '/captchafox', script: '**/api.js*' },
+  reloaded: {
+    path: '/captchafox/named',
+    again: scriptAnew('.captchafox', 'captchafox', 'api.js'),
+    token: 'captchafox.getResponse()',
+  },
   copied: { path: '/captchafox/named', element: '.captchafox' },
   name: 'a CaptchaFox',
   submit: SUBMIT,
@@ -78,6 +83,15 @@ describe('solves a CaptchaFox so that the server accepts the answer:', () => {
     await at.page.waitForFunction('window.resolved')
     expect(await at.page.evaluate('resolved')).toBe(solved[0]?.solution.token)
   })
+  test('executed by the form’s own submit event, an answered one gives its answer after it, so that the form is sent', async () => {
+    await at.visit('/captchafox-executed')
+    await at.due()
+    await at.captcha.solve(at.page)
+    await at.page.click('#sign-in')
+    await at.welcomed()
+    expect(at.grant.challenges).toHaveLength(1)
+  })
+
   test('`remove` without an id, which removes nothing, leaves the answer where it is', async () => {
     await visit('/captchafox/explicit')
     const { solved } = await at.captcha.solve(at.page)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { startHcaptcha } from '../../../src/testing/vendors/hcaptcha/index.js'
 import { denied } from '../../adapters/fake-grant.js'
 import { eventually } from '../../adapters/tool.js'
-import { familyContract } from '../family-contract.js'
+import { familyContract, scriptAnew } from '../family-contract.js'
 import { stage } from '../stage.js'
 
 const FIELD = 'textarea[name="h-captcha-response"]'
@@ -22,6 +22,11 @@ familyContract(at, {
   },
   early: { paths: ['/hcaptcha/named'], script: '**/api.js*', field: 'textarea[name=h-captcha-response]' },
   redrawn: { path: '/hcaptcha-redrawn', api: 'window.hcaptcha', token: 'hcaptcha.getResponse(widget)' },
+  reloaded: {
+    path: '/hcaptcha/named',
+    again: scriptAnew('.h-captcha', 'hcaptcha', 'api.js'),
+    token: 'hcaptcha.getResponse()',
+  },
   copied: { path: '/hcaptcha/named', element: '.h-captcha' },
   name: 'an hCaptcha',
   submit: SUBMIT,

@@ -28,7 +28,7 @@ const ask = '[1, 2, 3].map(function (n) { return mtcaptcha.getVerifiedToken("mtc
 familyContract(at, {
   early: { paths: ['/mtcaptcha'], script: '**/mtcaptcha.min.js', field: 'input[name=mtcaptcha-verifiedtoken]' },
   redrawn: { path: '/mtcaptcha-redrawn', api: 'window.mtcaptcha', token: "mtcaptcha.getVerifiedToken('here')" },
-  copied: { path: '/mtcaptcha', element: '.mtcaptcha' },
+  copied: { path: '/mtcaptcha', element: '.mtcaptcha', sameId: true },
   name: 'an MTCaptcha',
   submit: SUBMIT,
   found: { family: 'mtcaptcha', variant: 'mtcaptcha', visible: true, executed: false },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { startTurnstile } from '../../../src/testing/vendors/turnstile/index.js'
 import { eventually } from '../../adapters/tool.js'
-import { familyContract } from '../family-contract.js'
+import { familyContract, scriptAnew } from '../family-contract.js'
 import { stage } from '../stage.js'
 
 const FIELD = 'input[name="cf-turnstile-response"]'
@@ -18,6 +18,11 @@ familyContract(at, {
   },
   early: { paths: ['/turnstile', '/turnstile/named'], script: '**/api.js*', field: FIELD },
   redrawn: { path: '/turnstile-redrawn', api: 'window.turnstile', token: 'turnstile.getResponse(widget)' },
+  reloaded: {
+    path: '/turnstile/named',
+    again: scriptAnew('.cf-turnstile', 'turnstile', 'api.js'),
+    token: 'turnstile.getResponse() ?? ""',
+  },
   copied: { path: '/turnstile/named', element: '.cf-turnstile' },
   name: 'a Turnstile',
   submit: SUBMIT,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { startYandex } from '../../../src/testing/vendors/yandex/index.js'
-import { familyContract } from '../family-contract.js'
+import { familyContract, scriptAnew } from '../family-contract.js'
 import { stage } from '../stage.js'
 
 const FIELD = 'input[name="smart-token"]'
@@ -23,6 +23,11 @@ familyContract(at, {
   early: { paths: ['/yandex', '/yandex/named'], script: '**/captcha.js*', field: FIELD },
   redrawn: { path: '/yandex-redrawn', api: 'window.smartCaptcha', token: 'smartCaptcha.getResponse(widget)' },
   blocked: { path: '/yandex', script: '**/captcha.js*' },
+  reloaded: {
+    path: '/yandex/named',
+    again: scriptAnew('.smart-captcha', 'smartCaptcha', 'captcha.js'),
+    token: 'smartCaptcha.getResponse()',
+  },
   copied: { path: '/yandex/named', element: '.smart-captcha' },
   name: 'a Yandex SmartCaptcha',
   submit: SUBMIT,

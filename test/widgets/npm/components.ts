@@ -34,9 +34,9 @@ export const COMPONENTS: Readonly<Record<string, Component>> = {
   'react-recaptcha': { family: 'recaptcha', can: { ...ALL, two: false }, why: ONE_ALONE },
   '@google-recaptcha/react': {
     family: 'recaptcha',
-    can: { ...ALL, late: false, two: false },
-    also: 'v3, left alone and held',
-    why: `${ONE_ALONE}; removed and rendered again, it loads the vendor's script anew, and is reported as not told`,
+    can: { ...ALL, two: false },
+    also: 'v3, left alone and held; removed and rendered again, it loads the script anew',
+    why: ONE_ALONE,
   },
   '@wojtekmaj/react-recaptcha-v3': SCORE,
   'next-recaptcha-v3': { ...SCORE, why: 'a script element in the place of `next/script`' },

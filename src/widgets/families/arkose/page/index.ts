@@ -1,7 +1,14 @@
+import { isBlocked } from '../../../page-kit/blocked.js'
 import { eitherTold, invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
 import { hideChallenge } from '../../../page-kit/challenge-popup.js'
 import { runLater } from '../../../page-kit/expiry.js'
-import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
+import {
+  type PageContext,
+  type PageFamily,
+  type VendorScript,
+  viewsOf,
+  type WidgetView,
+} from '../../../page-kit/family.js'
 import { addField, addFields, ownForm, valueIn } from '../../../page-kit/fields.js'
 import { includes, type List, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
@@ -32,13 +39,16 @@ export const arkose: PageFamily = {
 /** The frames of inline challenges that were hidden because they are solved. */
 const hidden = list<Element>()
 
+/** The script of the older kind. */
+const BOX_SCRIPT: VendorScript = { globals: ['FunCaptcha'], addresses: ['/fc/api/'] }
+
 /** How many solutions were injected: a timer recognizes its own solution by this number. */
 let solveCount = 0
 
 function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget): ArkoseView {
   const { p, dom } = context
   const { passedTokens } = logOf<ArkoseLog>(context.observer, 'arkose')
-  const { box, enforcement, field, frame, host, key } = widget
+  const { box, enforcement, field, frame, host, key, script } = widget
   const last = enforcement?.lastEvent
   const isOpen = last === 'onShow' || last === 'onShown'
   // The page has opened it again: what was hidden for an answer is shown.
@@ -62,6 +72,8 @@ function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget
     },
     answer: answered ? valueIn(dom, fieldsOf()) : '',
     ownId: enforcement,
+    copied: widget.copied === true,
+    blocked: isWithoutScript(),
     same(other) {
       const that = (other as ArkoseView).widget
       if (enforcement && that.enforcement) return enforcement === that.enforcement
@@ -93,6 +105,12 @@ function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget
     if (enforcement) return isShown
     const element = box ?? frame
     return element !== undefined && dom.seen(element)
+  }
+
+  function isWithoutScript(): boolean {
+    const { failedScripts } = context.observer
+    if (enforcement) return false
+    return script ? includes(failedScripts, script) : box !== undefined && isBlocked(context, BOX_SCRIPT)
   }
 
   function isAnswered(): boolean {

@@ -1,4 +1,5 @@
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
+import { isCopyOf } from '../../../page-kit/originals.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { has, hostOf, parameter, slice, text, trimmed } from '../../../page-kit/text.js'
@@ -18,6 +19,10 @@ export interface ArkoseWidget {
   frame?: Element
   /** The field that holds its session. */
   field?: Element
+  /** Its script, where the document has it. */
+  script?: Element
+  /** Whether the page has copied the box of another one, whose session it has. */
+  copied?: boolean
   /** Whether the browser's list of frames is all that shows it. */
   hinted?: boolean
 }
@@ -49,7 +54,8 @@ export function scanFrame(context: PageContext, max: number): ArkoseScan {
   forEachElement('script[src*="/api.js"][src*="/v2/"]', (script) => {
     const src = dom.source(script)
     const key = keyIn(p, src)
-    if (key && !known(key)) add(from(key, src))
+    const widget = key && (known(key) ?? add(from(key, src)))
+    if (widget) widget.script ??= script
   })
   forEachElement(FIELDS, (field) => {
     const value = dom.value(field)
@@ -58,6 +64,7 @@ export function scanFrame(context: PageContext, max: number): ArkoseScan {
     // Of several widgets with one key, the field belongs to the one whose box is around it.
     const widget = findWidget(({ box }) => !!box && dom.contains(box, field)) ?? known(key) ?? add({ key })
     if (!widget) return
+    if (widget.box && isCopyOf(value, widget.box)) widget.copied = true
     widget.field ??= field
     const host = text(hostOf(p, part(value, 'surl') ?? ''))
     if (host) widget.host ??= host
@@ -129,11 +136,18 @@ export function scanFrame(context: PageContext, max: number): ArkoseScan {
     for (let index = 0; index < widgets.size; index++) {
       const widget = widgets[index] as ArkoseWidget
       if (widget.box && !dom.isInDocument(widget.box)) continue
-      if (isReplaced(widget)) continue
+      if (isReplaced(widget) || isEmptied(widget)) continue
       if (kept.size < max) push(kept, widget)
       else omitted++
     }
     return kept
+  }
+
+  /** Whether its frame was in the page, and the page has removed it without a word to the vendor's script. */
+  function isEmptied({ enforcement, frame }: ArkoseWidget): boolean {
+    if (!enforcement) return false
+    if (frame) enforcement.drawn = true
+    return !frame && enforcement.drawn === true
   }
 
   /**

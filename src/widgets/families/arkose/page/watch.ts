@@ -11,6 +11,8 @@ export const arkoseWatch: Watch<ArkoseLog> = { name: 'arkose', isThere: mayBeArk
 export interface Enforcement extends PassedObject {
   /** The script that made it; its address contains the public key. */
   script?: Element | undefined
+  /** Whether its frame was seen in the page. */
+  drawn?: boolean
 }
 
 /** What the page's code passed to Arkose's script. */

@@ -14,6 +14,7 @@ const VENDOR: RenderedVendor = {
   removes: 'remove',
   // Its components call it without an id before they render.
   removesFirst: false,
+  repeats: 'execute',
   moreFacts: () => ({ userAgent: text(navigator.userAgent) }) satisfies Pick<CaptchafoxFacts, 'userAgent'>,
   waits: (setting) => setting('mode') === 'hidden',
 }

@@ -54,6 +54,7 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
     drawn: handle !== undefined || widget.frame !== undefined,
     answer,
     ownId: handle,
+    copied: isCopied(),
     same: (other) => (other as FriendlyView).widget.element === element,
     inject(solution) {
       if (solution.unlessAnswered && isAnswer(response())) return 'answered'
@@ -79,6 +80,11 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
     if (value) return value
     const known = version === 'v2' && own(p, handle, 'response')
     return typeof known === 'string' ? known : ''
+  }
+
+  /** Whether it has a drawing, and no object of the vendor's: that is a property, which no copy has. */
+  function isCopied(): boolean {
+    return !handle && dom.inElement(element, '.frc-container,iframe.frc-i-widget').length > 0
   }
 
   /** The vendor's frame, once it is drawn: until then the element around it has its size. */

@@ -53,6 +53,7 @@ function createView(context: PageContext, scan: GeetestScan, widget: GeetestWidg
     isOurs: instance?.injected !== undefined,
     answer,
     ownId: instance?.vendorObject,
+    copied: widget.copied === true,
     same(other) {
       const that = (other as GeetestView).widget
       if (instance && that.instance && instance.vendorObject === that.instance.vendorObject) return true

@@ -1,5 +1,5 @@
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
-import { type List, list, push, remove } from '../../../page-kit/primordials.js'
+import { includes, type List, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { hostOf, parameter, text, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
@@ -15,6 +15,8 @@ export interface GeetestWidget {
   form?: Element
   /** The loader's request, where the page's call was not recorded. */
   request?: ChallengeRequest
+  /** Whether the page has copied the drawing of another one. */
+  copied?: boolean
   /** Whether another one is in the same element. */
   shared?: boolean
 }
@@ -34,6 +36,9 @@ export const VERSIONS = [
 ] as const
 
 const MAX_FOUND = 1_000
+
+/** Drawings of objects that were made before the API was watched. */
+const unclaimed = list<Element>()
 
 /** Joins the recorded objects and what the page shows. */
 export function scanFrame(context: PageContext, max: number): GeetestScan {
@@ -71,8 +76,17 @@ export function scanFrame(context: PageContext, max: number): GeetestScan {
       )
       if (unplaced) unplaced.element = element
       // A bound widget renders at the end of the page: that element is no widget of its own.
-      else if (!findWidget((other) => other.v4 === v4 && !other.element)) push(widgets, { v4, element })
+      else if (!findWidget((other) => other.v4 === v4 && !other.element))
+        push(widgets, { v4, element, copied: isCopy(v4, element) })
     }
+  }
+
+  /** Whether a drawing belongs to no object, where every object of its version was seen when it was made. */
+  function isCopy(v4: boolean, element: Element): boolean {
+    if (includes(unclaimed, element)) return false
+    if (findWidget((other) => other.v4 === v4 && !!other.instance?.params)) return true
+    pushBounded(unclaimed, element)
+    return false
   }
 
   /**

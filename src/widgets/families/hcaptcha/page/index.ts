@@ -6,7 +6,7 @@ import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../
 import { valueIn } from '../../../page-kit/fields.js'
 import { includes, type List, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
-import { own } from '../../../page-kit/safe-read.js'
+import { own, whileLoaded } from '../../../page-kit/safe-read.js'
 import { has, text } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import type { HcaptchaFacts } from './facts.js'
@@ -139,7 +139,16 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
     if (fields.size === 0) push(fields, createField(context, widget))
     for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
     if (frame?.element) dom.setAttribute(frame.element, FRAME_ANSWER, token)
-    const entry: InjectedToken = { token, key, expiresAt: p.now() + lifetimeMs, isDefault: isFirst, matchesTarget }
+    const isCurrent = whileLoaded(p, 'hcaptcha')
+    const entry: InjectedToken = {
+      token,
+      key,
+      expiresAt: p.now() + lifetimeMs,
+      get isDefault() {
+        return isFirst && isCurrent()
+      },
+      matchesTarget,
+    }
     pushBounded(injected, entry)
     endExecutes()
     hideChallenges(context, challengesOf(scan, widget), () => includes(injected, entry) && !executeCall())

@@ -1,6 +1,7 @@
 import type { ApiCall, ApiLog } from '../../../page-kit/api-watch.js'
 import { elementsReplacedBy, isFriendly } from '../../../page-kit/compat.js'
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
+import { isCopyOf, isKnownDrawing } from '../../../page-kit/originals.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { has, parameter, text, trimmed } from '../../../page-kit/text.js'
@@ -91,6 +92,8 @@ export function scanFrame(context: PageContext, max: number): HcaptchaScan {
     const challenge = kind === 'challenge' || has(p, url, 'hcaptcha-challenge.html')
     if (!challenge && !kind && !has(p, url, 'hcaptcha-checkbox.html')) return
     const id = (element && dom.attribute(element, 'data-hcaptcha-widget-id')) || parameter(p, url, 'id')
+    // A copy has the id of another one's frame. The browser's list also has the frames of copies.
+    if (!challenge && id && (element ? isCopyOf(id, element) : isKnownDrawing(id))) return
     const frame = element ? { element, url, id } : { url, id }
     const to = challenge ? challenges : frames
     // The browser's list also has the frames that the page shows.

@@ -47,7 +47,8 @@ function createView(context: PageContext, scan: MtcaptchaScan, widget: Mtcaptcha
     },
     drawn: frame !== undefined,
     answer,
-    ownId: frame && domId,
+    ownId: widget.copied ? undefined : frame && domId,
+    copied: widget.copied,
     same: (other) => (other as MtcaptchaView).widget.element === element,
     inject(solution) {
       if (solution.unlessAnswered && answerNow()) return 'answered'

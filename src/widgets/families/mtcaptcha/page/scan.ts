@@ -1,5 +1,5 @@
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
-import { list, push } from '../../../page-kit/primordials.js'
+import { find, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { parameter, text, trimmed } from '../../../page-kit/text.js'
 
@@ -11,6 +11,8 @@ export interface MtcaptchaWidget {
   readonly frame: Element | undefined
   /** The id by which the page's code names it. */
   readonly domId: string | undefined
+  /** Whether the page has copied the drawing of another one that is still there. */
+  readonly copied: boolean
 }
 
 export type MtcaptchaScan = FamilyScan<MtcaptchaWidget>
@@ -18,6 +20,9 @@ export type MtcaptchaScan = FamilyScan<MtcaptchaWidget>
 const FRAMES = 'iframe[src*="/mtcv1/client/iframe"]'
 const MAX_FOUND = 1_000
 const MAX_QUEUED = 50
+
+/** The frames that were the first with their id. */
+const originals = list<{ readonly id: string; readonly frame: Element }>()
 
 /**
  * Reads what the page shows, and the configuration that the vendor's script reads: the script receives nothing by a
@@ -57,9 +62,19 @@ export function scanFrame(context: PageContext, max: number): MtcaptchaScan {
     if (dom.isElement(around)) add({ element: around, frame, domId })
   }
 
+  /** Whether another frame with this id is there, which was seen first. Drawn again, a widget has the same id. */
+  function isCopy(id: string, frame: Element): boolean {
+    const known = find(originals, (one) => one.id === id)
+    if (known && (known.frame === frame || dom.isInDocument(known.frame))) return known.frame !== frame
+    remove(originals, known)
+    pushBounded(originals, { id, frame })
+    return false
+  }
+
   function add({ element, frame, domId }: Pick<MtcaptchaWidget, 'element'> & Partial<MtcaptchaWidget>): void {
     for (let index = 0; index < widgets.size; index++) if (widgets[index]?.element === element) return
-    const widget: MtcaptchaWidget = { element, frame, domId: domId ?? text(dom.attribute(element, 'id')) }
+    const copied = !!frame && !!domId && isCopy(domId, frame)
+    const widget: MtcaptchaWidget = { element, frame, domId: domId ?? text(dom.attribute(element, 'id')), copied }
     if (!sitekeyOf(context, widget)) return
     if (widgets.size < max) push(widgets, widget)
     else omitted++

@@ -24,6 +24,7 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
   const scoreKeys = list<string>()
   const frames = list<Frame>()
   const challenges = list<Frame>()
+  const clients = own(p, own(p, window, '___grecaptcha_cfg'), 'clients')
   let omitted = 0
 
   scanScripts()
@@ -91,7 +92,6 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
   }
 
   function scanClients(): void {
-    const clients = own(p, own(p, window, '___grecaptcha_cfg'), 'clients')
     if (typeof clients !== 'object' || clients === null) return
     omitted += forEachProperty(p, clients, (name, value) => {
       const n = +name
@@ -153,14 +153,17 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
     return best ?? (anchor ? undefined : client.elements[0])
   }
 
-  function addRender({ n, container, params, enterprise }: Render): void {
-    const number = typeof n === 'number' ? n : undefined
+  function addRender({ n, container, params, enterprise, clients: table }: Render): void {
+    // A script that was loaded anew numbers widgets from 0 again: those of the script before have no number any more.
+    const isCurrent = !clients || table === clients
+    const named = typeof container === 'string'
+    if (!isCurrent && !isStillDrawn(named ? dom.byId(container) : container)) return
+    const number = typeof n === 'number' && isCurrent ? n : undefined
     let widget = number === undefined ? undefined : findWidget((other) => other.n === number)
     // Rendered more than once under one id (the script was loaded again): the latest counts.
     if (widget?.enterprise !== undefined) return
     widget ??= push(widgets, {})
     // An id may have passed to another element since.
-    const named = typeof container === 'string'
     const element = named ? (widget.element ?? dom.byId(container)) : container
     if (number !== undefined) widget.n = number
     widget.enterprise = enterprise
@@ -169,6 +172,12 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
     // Parameters alone: the vendor's script makes an element for them. npm `recaptcha-v3` renders its v3 key so.
     widget.placed = typeof container !== 'object' || dom.isElement(container)
     if (!widget.placed && typeof container === 'object' && container !== null) widget.params = container
+  }
+
+  /** Whether the element into which an earlier script has rendered holds its drawing, and no other widget. */
+  function isStillDrawn(element: unknown): boolean {
+    if (!dom.isElement(element) || dom.inElement(element, 'iframe').length === 0) return false
+    return !findWidget((other) => !!other.element && dom.contains(element, other.element))
   }
 
   function scanElements(root: Document): void {

@@ -18,6 +18,8 @@ export interface Render {
   readonly container: unknown
   readonly params: unknown
   readonly enterprise: boolean
+  /** The vendor's table of widgets in which it has its number. */
+  readonly clients: unknown
 }
 
 /** An `execute` that has not been answered yet. */
@@ -93,7 +95,6 @@ function watchRecaptcha(observer: Observer, script?: Element): RecaptchaLog {
       const now = clientsNow()
       if (now && now !== clients) {
         if (clients) {
-          log.renders.size = 0
           log.executes.size = 0
           log.answers = bare()
         }
@@ -117,7 +118,7 @@ function watchRecaptcha(observer: Observer, script?: Element): RecaptchaLog {
     patchMethods(observer, patches, api, {
       render(call, self, args) {
         const n = p.apply(call, self, args)
-        pushBounded(log.renders, { n, container: args[0], params: args[1], enterprise })
+        pushBounded(log.renders, { n, container: args[0], params: args[1], enterprise, clients: clientsNow() })
         return n
       },
       execute: (call, self, args) => execute(enterprise, call, self, args),

@@ -5,7 +5,7 @@ import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../
 import { valueIn } from '../../../page-kit/fields.js'
 import { includes, push, pushBounded, remove } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
-import { own } from '../../../page-kit/safe-read.js'
+import { own, whileLoaded } from '../../../page-kit/safe-read.js'
 import { text, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import type { TurnstileFacts } from './facts.js'
@@ -103,11 +103,18 @@ function createView(context: PageContext, scan: TurnstileScan, widget: Turnstile
     const made = fields.size === 0 ? createField(context, widget) : undefined
     if (made) push(fields, made)
     for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
+    const isCurrent = whileLoaded(p, 'turnstile')
+    let isLast = lastOf(scan.widgets) === widget
     const entry: InjectedToken = {
       token,
       key: '',
       expiresAt: p.now() + lifetimeMs,
-      isDefault: lastOf(scan.widgets) === widget,
+      get isDefault() {
+        return isLast && isCurrent()
+      },
+      set isDefault(isDefault) {
+        isLast = isDefault
+      },
       matchesTarget: (target) => matchesTarget(context, widget, target),
     }
     pushBounded(injected, entry)

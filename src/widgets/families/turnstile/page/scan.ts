@@ -1,6 +1,7 @@
 import type { ApiCall, ApiLog } from '../../../page-kit/api-watch.js'
 import { elementsReplacedBy } from '../../../page-kit/compat.js'
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
+import { isCopyOf } from '../../../page-kit/originals.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import type { FrameHint } from '../../../page-kit/protocol.js'
 import { own, read } from '../../../page-kit/safe-read.js'
@@ -91,7 +92,7 @@ export function scanFrame(context: PageContext, max: number): TurnstileScan {
       let end = ID.length
       while (end < name.length && name[end] !== '_') end++
       const id = slice(p, name, 0, end)
-      if (findWidget((other) => other.id === id)) continue
+      if (isCopyOf(id, field) || findWidget((other) => other.id === id)) continue
       const around = findWidget((other) => !other.id && !!other.element && dom.contains(other.element, field))
       const parent = dom.parent(field)
       if (around) around.id = id
