@@ -24,6 +24,15 @@ const revokeShape = z.strictObject({ id: z.string().max(64) })
 const pauseShape = z.strictObject({ reason: z.string().max(500).optional(), ...target })
 const resumeShape = z.strictObject(target)
 
+/** The paths of the admin interface. */
+export const ADMIN_PATHS = {
+  tokens: '/v1/tokens',
+  revoke: '/v1/tokens/revoke',
+  pause: '/v1/pause',
+  resume: '/v1/resume',
+  status: '/v1/status',
+} as const
+
 const MIN_LENGTH = 32
 /** Random texts of 32 characters have more different ones than this, in base 16 too. */
 const MIN_DIFFERENT = 10
@@ -53,7 +62,7 @@ function isRepeated(text: string): boolean {
 export function adminHandler(guard: AdminGuard, token: string): BrokerHandler {
   const wanted = digest(token)
   const routes: Readonly<Record<string, (request: BrokerRequest) => Promise<unknown>>> = {
-    'POST /v1/tokens': async (request) => {
+    [`POST ${ADMIN_PATHS.tokens}`]: async (request) => {
       const { policy = {}, ttl, ...options } = parseBody(request, issueShape)
       const issued = await guard.issueToken(policy as NarrowingInput, {
         ...options,
@@ -62,13 +71,13 @@ export function adminHandler(guard: AdminGuard, token: string): BrokerHandler {
       const { id, handle, expiresAt } = issued
       return { token: issued.token, ...(handle !== undefined && { handle }), id, expiresAt }
     },
-    'POST /v1/tokens/revoke': async (request) => guard.revokeToken(parseBody(request, revokeShape).id),
-    'POST /v1/pause': async (request) => {
+    [`POST ${ADMIN_PATHS.revoke}`]: async (request) => guard.revokeToken(parseBody(request, revokeShape).id),
+    [`POST ${ADMIN_PATHS.pause}`]: async (request) => {
       const { reason, ...of } = parseBody(request, pauseShape)
       await guard.pause(reason, of)
     },
-    'POST /v1/resume': async (request) => guard.resume(parseBody(request, resumeShape)),
-    'GET /v1/status': async () => guard.status(),
+    [`POST ${ADMIN_PATHS.resume}`]: async (request) => guard.resume(parseBody(request, resumeShape)),
+    [`GET ${ADMIN_PATHS.status}`]: async () => guard.status(),
   }
   return async (request): Promise<BrokerResponse> => {
     if (isFromBrowser(request)) return textReply(403, 'No requests that a browser makes for a page are answered here.')

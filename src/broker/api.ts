@@ -95,7 +95,8 @@ export class OwnInterface {
       if (credential === undefined || credential.length > MAX_CREDENTIAL_LENGTH) {
         return jsonReply(401, { code: 'TOKEN_INVALID', message: 'Send the token as Authorization: Bearer.' })
       }
-      return await route(request, await this.#deps.authenticate(credential, 'spend'))
+      const caller = await this.#deps.authenticate(credential, 'spend')
+      return { ...(await route(request, caller)), facts: { token: caller.id } }
     } catch (error) {
       return errorReply(error)
     }
@@ -199,7 +200,7 @@ const STATUSES: Readonly<Record<DenialKind, number>> = {
 /** An error as JSON, with the status of its kind. */
 export function errorReply(thrown: unknown): BrokerResponse {
   const error = thrown instanceof SolveguardError ? thrown : new SolveguardError('SOLVER_ERROR', messageOf(thrown))
-  return jsonReply(STATUSES[kindOf(error)], wireError(error))
+  return { ...jsonReply(STATUSES[kindOf(error)], wireError(error)), facts: { error: error.code } }
 }
 
 /**

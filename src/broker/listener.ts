@@ -4,8 +4,9 @@ import { isPromise } from '../base/async.js'
 import { SolveguardError } from '../base/errors.js'
 import { type CallbackReceiver, discardBody } from '../guard/hosting.js'
 import type { Logger } from '../guard/observability/log.js'
+import { writeAccessLine } from './access-log.js'
 import { replyToBadBody } from './handler.js'
-import type { BrokerHandler, BrokerRequest, BrokerResponse } from './types.js'
+import type { BrokerHandler, BrokerRequest, BrokerResponse, RequestFacts } from './types.js'
 
 /** The largest body, in bytes: nine pictures in base64 fit. */
 const MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -72,6 +73,7 @@ export async function createListener(options: ListenerOptions): Promise<FastifyI
     const status = (error as { statusCode?: number }).statusCode ?? 500
     return send(reply, replyToBadBody(request.raw.url ?? '/', status))
   })
+  const facts = new WeakMap<object, RequestFacts>()
   app.all('/*', (request, reply) => {
     const { raw, body } = request
     const response = handler({
@@ -81,13 +83,22 @@ export async function createListener(options: ListenerOptions): Promise<FastifyI
       body: Buffer.isBuffer(body) ? body : NO_BODY,
       ...context?.(raw),
     })
-    return isPromise(response) ? response.then((later) => send(reply, later)) : send(reply, response)
+    const answer = (ready: BrokerResponse): unknown => {
+      if (logger && ready.facts) facts.set(raw, ready.facts)
+      return send(reply, ready)
+    }
+    return isPromise(response) ? response.then(answer) : answer(response)
   })
   if (logger) {
     app.addHook('onResponse', (request, reply, done) => {
-      const { method, ip } = request
-      const fields = { event: 'request', method, path: loggedPath(request.raw.url ?? ''), remote: ip }
-      logger.info({ ...fields, status: reply.statusCode, durationMs: Math.round(reply.elapsedTime) }, 'answered')
+      writeAccessLine(logger, {
+        method: request.method,
+        url: request.raw.url ?? '',
+        remote: request.ip,
+        status: reply.statusCode,
+        durationMs: reply.elapsedTime,
+        facts: facts.get(request.raw),
+      })
       done()
     })
   }
@@ -107,12 +118,6 @@ function send(reply: ReplyPort, { status, headers, body }: BrokerResponse): unkn
     .code(status)
     .headers({ ...headers })
     .send(typeof body === 'string' ? body : Readable.from(body, { objectMode: false }))
-}
-
-/** A path as it may be logged: without its query, which may have a key, and without parts that may be one. */
-function loggedPath(url: string): string {
-  const path = url.replace(/[?#;].*$/s, '')
-  return path.replace(/[^/]{25,}/g, '***').slice(0, 200)
 }
 
 async function loadFastify(): Promise<Pick<typeof import('fastify'), 'fastify'>> {

@@ -31,6 +31,23 @@ export interface BrokerResponse {
   readonly headers: Readonly<Record<string, string>>
   /** The whole body, or its parts as they come. */
   readonly body: string | AsyncIterable<string>
+  /**
+   * What the access log says of the request besides its line.
+   * @default nothing
+   */
+  readonly facts?: RequestFacts | undefined
+}
+
+/** What a request asked for, for the access log. None of it is a text that the client chose. */
+export interface RequestFacts {
+  /** The kind of request: `in` for a submit, `res` for a poll, and so on. */
+  readonly endpoint?: string | undefined
+  /** The service whose dialect was spoken. */
+  readonly dialect?: string | undefined
+  /** The dialect's word or the code of an error; absent for a reply that is no error. */
+  readonly error?: string | undefined
+  /** The id of the token's last link. It identifies the token and gives no use of it. */
+  readonly token?: string | undefined
 }
 
 /** Request to response. It knows no socket, and never throws or rejects. */

@@ -75,6 +75,10 @@ export class ServiceInterface {
     }
     const refuse = (error: unknown) => refuseWith((service) => denialReply(asError(error), service))
     const perform = (caller: Caller): MaybePromise<BrokerResponse> => {
+      const answer = performAs(caller)
+      return isPromise(answer) ? answer.then((ready) => withToken(ready, caller)) : withToken(answer, caller)
+    }
+    const performAs = (caller: Caller): MaybePromise<BrokerResponse> => {
       const { service, wire } = wireOf(named ?? caller.wire ?? marked ?? fallback, family)
       const own = service === first.service ? decoded : (wire(raw) ?? decoded)
       // A poll without a mark is answered in the dialect of its task.
@@ -205,8 +209,9 @@ export class ServiceInterface {
   #reply(request: DecodedRequest, service: ServiceName, replies: readonly WireReply[]): BrokerResponse {
     const [reply] = replies
     const error = reply && 'error' in reply && reply.error !== NOT_READY ? reply.error : undefined
-    this.#deps.onRequest(request.endpoint, service, error)
-    return encoded(request.encode(replies))
+    const { endpoint } = request
+    this.#deps.onRequest(endpoint, service, error)
+    return { ...encoded(request.encode(replies)), facts: { endpoint, dialect: service, error } }
   }
 }
 
@@ -218,6 +223,10 @@ const REPORT_REPLIES = {
   working: { error: NOT_READY },
   unknown: { error: 'ERROR_WRONG_CAPTCHA_ID', description: 'This token has no such task.' },
 } as const satisfies Record<string, WireReply>
+
+function withToken(response: BrokerResponse, { id }: Caller): BrokerResponse {
+  return { ...response, facts: { ...response.facts, token: id } }
+}
 
 /** Always 200, and JSON or plain text: clients take everything else for a failure of the network. */
 function encoded({ text }: EncodedReply): BrokerResponse {

@@ -34,7 +34,7 @@ export interface TaskDialect {
  */
 export function taskWire(dialect: TaskDialect): Wire {
   return ({ path, body }) => {
-    const endpoint = PATHS.get(path)
+    const endpoint = TASK_PATHS.get(path)
     if (!endpoint) return undefined
     const { clientKey, ...sent } = parseObject(body) ?? {}
     const sentTask =
@@ -56,7 +56,8 @@ export function taskWire(dialect: TaskDialect): Wire {
   }
 }
 
-const PATHS = new Map<string, ServiceEndpoint>([
+/** The paths of the task family, and what they are for. */
+export const TASK_PATHS: ReadonlyMap<string, ServiceEndpoint> = new Map<string, ServiceEndpoint>([
   ['/createTask', 'in'],
   ['/getTaskResult', 'res'],
   ['/getBalance', 'balance'],

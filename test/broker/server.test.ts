@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { createListener } from '../../src/broker/listener.js'
+import { createListener, type ListenerOptions } from '../../src/broker/listener.js'
 import { startBroker } from '../../src/broker/server.js'
 import { usd } from '../../src/policy/money.js'
 import { after, rig } from '../guard/support.js'
+import { leaks } from '../support/key-leaks.js'
 import { serverRig } from './server-support.js'
 import { brokerRig, PAGE, SITEKEY, TOKEN } from './support.js'
 
@@ -55,22 +56,68 @@ describe('startBroker', () => {
   })
 })
 
+/** @returns the address of a listener */
+async function logged(options: ListenerOptions): Promise<string> {
+  const app = await createListener(options)
+  after(() => app.close())
+  return app.listen({ host: '127.0.0.1', port: 0 })
+}
+
 describe('the access log', () => {
-  it('has a line for each request, without its query, which has keys, and without what may be one in a path', async () => {
+  it('has a line for each request with what was asked and by which token, and nothing that a client sent', async () => {
     const made = await brokerRig()
-    const lines: string[] = []
-    const line = (...words: unknown[]) => void lines.push(JSON.stringify(words))
-    const app = await createListener({ handler: made.handler, logger: { debug: line, info: line, warn: line } })
-    const url = await app.listen({ host: '127.0.0.1', port: 0 })
-    after(() => app.close())
-    await (await fetch(`${url}/in.php?${query()}`)).text()
-    await (await fetch(`${url}/${TOKEN}/createTask`)).text()
-    await (await fetch(`${url}/v1/status`, { headers: { authorization: `Bearer ${TOKEN}` } })).text()
-    await expect.poll(() => lines.length).toBe(3)
-    expect(lines.join('\n')).toContain('/in.php')
-    expect(lines.join('\n')).not.toContain(TOKEN)
-    expect(lines.join('\n')).not.toContain(SITEKEY)
-    expect(lines.join('\n')).not.toContain(made.service.key)
+    const lines: { [field: string]: unknown }[] = []
+    const line = (fields: object, message: string) => void lines.push({ ...fields, message })
+    const logger = { debug: line, info: line, warn: line }
+    const url = await logged({ handler: made.handler, logger, trustedProxies: ['127.0.0.1'] })
+    const key = 'k3y0fth3service'
+    const requests: (readonly [string, RequestInit?])[] = [
+      [`/in.php?${query()}`],
+      [`/twocaptcha/in.php?${query()}`],
+      // As the path, in parts of it, encoded, as parameters of a part, and as another address.
+      [`/${TOKEN}/createTask`],
+      [`/${key}`],
+      [`/${TOKEN.slice(0, 12)}/${TOKEN.slice(12, 24)}/${TOKEN.slice(24)}`],
+      [`/%61-token-of-a-client-that-is-good`],
+      [`/in.php;key=${TOKEN}`],
+      [`//${key}/in.php`],
+      ['/v1/status', { headers: { authorization: `Bearer ${TOKEN}` } }],
+      ['/v1/status', { headers: { authorization: `Basic ${btoa(`${TOKEN}:${key}`)}` } }],
+      ['/createTask', { method: 'POST', body: JSON.stringify({ clientKey: TOKEN, task: { type: key } }) }],
+      ['/res.php', { method: 'POST', body: new URLSearchParams({ key: TOKEN, action: key, id: key }) }],
+      ['/res.php', { headers: { 'x-forwarded-for': key, 'user-agent': TOKEN, referer: `http://x/${TOKEN}` } }],
+      ['/res.php', { headers: { 'x-forwarded-for': `${TOKEN}, 127.0.0.1`, host: `${key}.example.com` } }],
+      ['/healthz', { headers: { 'x-request-id': TOKEN, traceparent: key, cookie: `key=${TOKEN}` } }],
+      ['/metrics', { method: 'DELETE', headers: { 'x-forwarded-for': '192.0.2.7' } }],
+    ]
+    for (const [path, init] of requests) await (await fetch(url + path, init)).text()
+    await expect.poll(() => lines.length).toBe(requests.length)
+    const text = JSON.stringify(lines)
+    for (const secret of [TOKEN, key, SITEKEY, made.service.key]) expect(leaks(secret, text)).toEqual([])
+    expect(lines[0]).toMatchObject({
+      event: 'request',
+      method: 'GET',
+      path: '/in.php',
+      status: 200,
+      endpoint: 'in',
+      dialect: 'twocaptcha',
+      token: expect.stringMatching(/client$/),
+    })
+    expect(lines[1]).toMatchObject({ path: '/twocaptcha/in.php' })
+    expect(lines.at(-1)).toMatchObject({ path: '/metrics', remote: '192.0.2.7' })
+    expect(lines.find(({ remote }) => remote === '(other)')).toBeDefined()
+  })
+
+  it('is not what keeps a request from being answered', async () => {
+    const { handler } = await brokerRig()
+    const fail = () => {
+      throw new Error('the disk is full')
+    }
+    const url = await logged({ handler, logger: { debug: fail, info: fail, warn: fail } })
+    const warned = once(process, 'warning')
+    expect(await (await fetch(`${url}/healthz`)).text()).toBe('ok\n')
+    expect(String((await warned)[0])).toContain('the disk is full')
+    expect(await (await fetch(`${url}/healthz`)).text()).toBe('ok\n')
   })
 })
 

@@ -1,0 +1,57 @@
+import { isIP } from 'node:net'
+import { messageOf } from '../base/errors.js'
+import type { Logger } from '../guard/observability/log.js'
+import { BROKER_PATHS } from '../wires/broker.js'
+import { TASK_PATHS } from '../wires/task.js'
+import { ADMIN_PATHS } from './admin.js'
+import { servicePrefix } from './dialects.js'
+import type { RequestFacts } from './types.js'
+
+/** A request that was answered. */
+export interface AnsweredRequest {
+  readonly method: string
+  /** The path with its query. */
+  readonly url: string
+  /** The address of the client, or what a trusted proxy says that it is. */
+  readonly remote: string
+  readonly status: number
+  readonly durationMs: number
+  readonly facts: RequestFacts | undefined
+}
+
+/** What is logged in place of anything that a client may have chosen. */
+const OTHER = '(other)'
+const PATHS = new Set([
+  ...Object.values(BROKER_PATHS),
+  ...Object.values(ADMIN_PATHS),
+  ...TASK_PATHS.keys(),
+  '/in.php',
+  '/res.php',
+])
+
+/**
+ * Writes a line for a request. Clients send their keys in queries, in headers, in bodies and, by mistake, in paths. So
+ * the line has nothing of what a client sent, except what is one of few known texts.
+ */
+export function writeAccessLine(logger: Logger, request: AnsweredRequest): void {
+  const { method, status, durationMs, facts } = request
+  const fields = {
+    event: 'request',
+    method,
+    path: loggedPath(request.url),
+    remote: isIP(request.remote) ? request.remote : OTHER,
+    status,
+    durationMs: Math.round(durationMs),
+    ...facts,
+  }
+  try {
+    logger.info(fields, 'answered')
+  } catch (error) {
+    process.emitWarning(`The logger threw: ${messageOf(error)}`, { type: 'SolveguardLogger' })
+  }
+}
+
+function loggedPath(url: string): string {
+  const whole = url.replace(/[?#].*$/s, '').replace(/^\/{2,}/, '/')
+  return PATHS.has(servicePrefix(whole).path) ? whole : OTHER
+}
