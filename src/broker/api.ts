@@ -96,7 +96,7 @@ export class OwnInterface {
         return jsonReply(401, { code: 'TOKEN_INVALID', message: 'Send the token as Authorization: Bearer.' })
       }
       const caller = await this.#deps.authenticate(credential, 'spend')
-      return { ...(await route(request, caller)), facts: { token: caller.id } }
+      return { ...(await route(request, caller)), facts: { tokenId: caller.id } }
     } catch (error) {
       return errorReply(error)
     }

@@ -46,8 +46,8 @@ export interface RequestFacts {
   readonly dialect?: string | undefined
   /** The dialect's word or the code of an error; absent for a reply that is no error. */
   readonly error?: string | undefined
-  /** The id of the token's last link. It identifies the token and gives no use of it. */
-  readonly token?: string | undefined
+  /** Identifies the token, and gives no use of it: the path of its last link's budget. */
+  readonly tokenId?: string | undefined
 }
 
 /** Request to response. It knows no socket, and never throws or rejects. */

@@ -225,7 +225,7 @@ const REPORT_REPLIES = {
 } as const satisfies Record<string, WireReply>
 
 function withToken(response: BrokerResponse, { id }: Caller): BrokerResponse {
-  return { ...response, facts: { ...response.facts, token: id } }
+  return { ...response, facts: { ...response.facts, tokenId: id } }
 }
 
 /** Always 200, and JSON or plain text: clients take everything else for a failure of the network. */

@@ -101,7 +101,7 @@ describe('the access log', () => {
       status: 200,
       endpoint: 'in',
       dialect: 'twocaptcha',
-      token: expect.stringMatching(/client$/),
+      tokenId: expect.stringMatching(/client$/),
     })
     expect(lines[1]).toMatchObject({ path: '/twocaptcha/in.php' })
     expect(lines.at(-1)).toMatchObject({ path: '/metrics', remote: '192.0.2.7' })
