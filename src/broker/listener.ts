@@ -19,8 +19,11 @@ const SILENT_MS = 120_000
 /** The most connections at a time. */
 const MAX_CONNECTIONS = 20_000
 
+/** What is used of the package `fastify`. */
+export type FastifyModule = Pick<typeof import('fastify'), 'fastify'>
+
 /** What a listener is made of. */
-export interface ListenerOptions {
+export interface ListenerOptions extends FastifyModule {
   readonly handler: BrokerHandler
   readonly logger?: Logger | undefined
   /** Addresses and networks of proxies whose `x-forwarded-for` counts. */
@@ -37,9 +40,8 @@ export interface ListenerOptions {
 }
 
 /** An HTTP server around a handler. It does not listen yet. */
-export async function createListener(options: ListenerOptions): Promise<FastifyInstance> {
-  const { handler, logger, context } = options
-  const { fastify } = await loadFastify()
+export function createListener(options: ListenerOptions): FastifyInstance {
+  const { fastify, handler, logger, context } = options
   const app = fastify({
     ...options.server,
     // Its own log has addresses with their queries, in which some clients send their keys.
@@ -120,7 +122,8 @@ function send(reply: ReplyPort, { status, headers, body }: BrokerResponse): unkn
     .send(typeof body === 'string' ? body : Readable.from(body, { objectMode: false }))
 }
 
-async function loadFastify(): Promise<Pick<typeof import('fastify'), 'fastify'>> {
+/** @throws SolveguardError `CONFIG_INVALID` where it is not installed */
+export async function loadFastify(): Promise<FastifyModule> {
   try {
     return await import('fastify')
   } catch (cause) {

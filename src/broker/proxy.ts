@@ -16,8 +16,8 @@ const IDLE_MS = 120_000
 export interface ProxyOptions {
   /**
    * Other hosts to which tunnels are opened, for clients whose whole traffic goes through the proxy: `pypi.org`,
-   * `*.example.com` (names below it), `example.com:8443`; the port is 443 by default. A tunnel needs a token that is
-   * good.
+   * `*.example.com` (names below it), `example.com:8443`; the port is 443 by default. `*` is every host, `*:*` every
+   * port of it. A tunnel needs a token that is good.
    *
    * @default none
    */
@@ -109,6 +109,8 @@ export class ForwardProxy {
 type Rule = (host: string, port: number) => boolean
 
 function ruleOf(text: string): Rule {
+  if (text === '*') return (_, port) => port === 443
+  if (text === '*:*') return () => true
   const [, star, name = '', digits = '443'] = /^(\*\.)?(\[[\da-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?$/i.exec(text) ?? []
   const url = name && URL.canParse(`http://${name}/`) ? new URL(`http://${name}/`) : undefined
   if (!url) {

@@ -16,7 +16,7 @@ import { OwnInterface } from './api.js'
 import { type Authenticate, tokenAuthentication } from './auth.js'
 import { checkCertificate, Front, type FrontOptions, type FrontTls } from './front.js'
 import { createHandler } from './handler.js'
-import { createListener } from './listener.js'
+import { createListener, type FastifyModule, loadFastify } from './listener.js'
 import { Metrics } from './metrics.js'
 import { privateCa } from './private-ca.js'
 import { ForwardProxy, type ProxyOptions } from './proxy.js'
@@ -219,6 +219,11 @@ export interface BrokerParts {
  * process.on('SIGTERM', () => broker.close({ drain: true }))
  */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  return startBrokerOver(options, await loadFastify())
+}
+
+/** As `startBroker`, with a copy of fastify that the caller has. */
+export async function startBrokerOver(options: BrokerOptions, { fastify }: FastifyModule): Promise<Broker> {
   const { guard, logger } = options
   const checked = check(shape, options, 'startBroker')
   const { host: address = '127.0.0.1', port = 0, acceptWait: acceptWaitMs = 3_000, trustedProxies } = checked
@@ -230,7 +235,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const authenticate = tokenAuthentication(guard, hostOf(guard).clock)
   const proxy = proxyOf(checked.proxy, secured, authenticate)
   const fronts: Front[] = []
-  const app = await createListener({
+  const app = createListener({
+    fastify,
     handler,
     logger,
     trustedProxies,
@@ -244,7 +250,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     app.addHook('preClose', async () => front.close())
   }
   const adminApp =
-    adminToken === undefined ? undefined : await createListener({ handler: adminHandler(guard, adminToken), logger })
+    adminToken === undefined ? undefined : createListener({ fastify, handler: adminHandler(guard, adminToken), logger })
   await tasks.open()
   let url = ''
   let adminUrl: string | undefined

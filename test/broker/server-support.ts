@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import { fastify } from 'fastify'
 import { createListener } from '../../src/broker/listener.js'
 import { after } from '../guard/support.js'
 import { type BrokerRig, type BrokerRigOptions, brokerRig } from './support.js'
@@ -12,7 +13,7 @@ export interface ServerRig extends BrokerRig {
 /** A broker that listens on loopback, until the end of the test. */
 export async function serverRig(options: BrokerRigOptions = {}): Promise<ServerRig> {
   const made = await brokerRig(options)
-  const app = await createListener({ handler: made.handler })
+  const app = createListener({ fastify, handler: made.handler })
   await app.listen({ host: '127.0.0.1', port: 0 })
   after(() => app.close())
   const { port } = app.server.address() as AddressInfo

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { fastify } from 'fastify'
 import { describe, expect, it } from 'vitest'
 import { createListener, type ListenerOptions } from '../../src/broker/listener.js'
 import { startBroker } from '../../src/broker/server.js'
@@ -57,8 +58,8 @@ describe('startBroker', () => {
 })
 
 /** @returns the address of a listener */
-async function logged(options: ListenerOptions): Promise<string> {
-  const app = await createListener(options)
+async function logged(options: Omit<ListenerOptions, 'fastify'>): Promise<string> {
+  const app = createListener({ ...options, fastify })
   after(() => app.close())
   return app.listen({ host: '127.0.0.1', port: 0 })
 }
