@@ -112,6 +112,8 @@ export class BrokerTasks {
   readonly #tasks = new Map<number, BrokerTask>()
   readonly #foreign = new Map<number, { readonly caller: string; readonly until: number }>()
   #misses = { second: 0, byCaller: new Map<string, number>() }
+  /** How many submits have not been answered yet. */
+  #waiting = 0
   #draining = false
   #cancelSweep: (() => void) | undefined
   /** Called when a task has been forgotten: `drain` waits for the last one. */
@@ -133,6 +135,11 @@ export class BrokerTasks {
     let working = 0
     for (const task of this.#tasks.values()) if (task.endedAt === 0) working++
     return working
+  }
+
+  /** How many submits wait for a slot, for rate, or for the ledger. */
+  get waiting(): number {
+    return this.#waiting
   }
 
   /** How many tasks are kept, ended ones included. */
@@ -157,6 +164,20 @@ export class BrokerTasks {
   ): Promise<AcceptedTask> {
     if (this.#draining || this.#host.closed) throw draining()
     if (this.#tasks.size >= MAX_TASKS) throw busy(`The broker has ${MAX_TASKS} tasks; retry when some have ended.`)
+    this.#waiting++
+    try {
+      return await this.#submit(caller, { challenge, service, fields }, acceptWaitMs, answerWithinMs)
+    } finally {
+      this.#waiting--
+    }
+  }
+
+  async #submit(
+    caller: Caller,
+    { challenge, service, fields }: NewTask,
+    acceptWaitMs: number,
+    answerWithinMs: number,
+  ): Promise<AcceptedTask> {
     const { clock } = this.#host
     const abort = new AbortController()
     let allow = (): void => {}
