@@ -46,6 +46,7 @@ const STEPS = [
     { name: 'an ESM consumer', run: () => runConsumer(packed.project, 'esm.mjs') },
   ]),
   { name: 'unused code and packages', run: () => tool('knip') },
+  { name: 'examples of deployment', run: () => tool(process.execPath, 'scripts/deployment.mjs') },
   { name: 'lint, format, reveal() in egress only', run: () => tool('biome', 'check', '--error-on-warnings', '.') },
   { name: 'direction of imports', run: () => tool('depcruise', 'src', '--config', '.dependency-cruiser.cjs') },
   { name: 'types of the apps in tests', run: () => tool('tsc', '-p', 'test/widgets/npm/apps') },

@@ -71,6 +71,7 @@ export async function ensureFirefox() {
 const PACKAGES = /** @type {Readonly<Record<string, string>>} */ ({
   chromedriver: 'chromium-driver',
   danted: 'dante-server',
+  'systemd-analyze': 'systemd',
 })
 
 /**
