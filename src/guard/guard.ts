@@ -105,6 +105,16 @@ export class RootGrant extends PolicyGrant implements Guard {
     return this.#services.tokens.issue(policy, options, (link, expiresAt) => this.narrowByLink(link, expiresAt))
   }
 
+  async issueHandle(token: string): Promise<IssuedToken> {
+    if (this.#deps.closed) throw closed()
+    try {
+      return await this.#services.tokens.issueHandle(token)
+    } catch (error) {
+      if (error instanceof DeniedError) this.#services.tokens.denied(error)
+      throw error
+    }
+  }
+
   async verifyToken(token: string): Promise<Grant> {
     if (this.#deps.closed) throw closed()
     try {

@@ -987,6 +987,17 @@ export interface Guard extends Grant, AsyncDisposable {
    */
   issueToken(policy: NarrowingInput, options?: TokenOptions): Promise<IssuedToken>
   /**
+   * Makes a handle for a token: 32 characters that stand for it, until it expires or is revoked. For a token that was
+   * issued without one, or narrowed.
+   *
+   * @returns the token, with `handle`
+   * @throws SolveguardError `CONFIG_INVALID` for a token that is too long for the ledger; `GUARD_CLOSED`
+   * @throws DeniedError as `verifyToken`; `AUDIT_UNAVAILABLE`, `LEDGER_UNAVAILABLE`
+   * @example
+   * const { handle } = await guard.issueHandle(token)
+   */
+  issueHandle(token: string): Promise<IssuedToken>
+  /**
    * Verifies a token or a handle, and returns the grant that it stands for. Each solve of the grant draws on a budget
    * for each link of the token, and is denied once one of them has expired or is revoked.
    *

@@ -54,6 +54,10 @@ class LightGuard extends RemoteGrant implements Guard {
     return this.#refuse('batch')
   }
 
+  async issueHandle(): Promise<never> {
+    return this.#refuse('issueHandle')
+  }
+
   async verifyToken(): Promise<never> {
     return this.#refuse('verifyToken')
   }

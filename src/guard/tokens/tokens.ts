@@ -47,6 +47,13 @@ export interface GuardTokensDeps extends Pick<GuardContext, 'name' | 'clock' | '
   readonly denialCounts: Map<Code, number>
 }
 
+/** The budgets of a token's links, widest first. */
+function pathOf(guard: string, links: readonly TokenLink[]): readonly string[] {
+  const path = [guard]
+  for (const { id } of links) path.push(linkBudgetId(path.at(-1) ?? guard, id))
+  return path
+}
+
 /** The tokens of a guard: what is signed, and what the ledger keeps of them. */
 export class GuardTokens {
   readonly #deps: GuardTokensDeps
@@ -90,11 +97,33 @@ export class GuardTokens {
       subject,
       message,
     })
-    if (handle !== undefined && sealed !== undefined) {
-      await this.#setFact({ ...this.#handleFact(handle), value: sealed, ttlMs: expiresAt - now })
-      this.#byHandle.set(handle, token)
-    }
+    if (handle !== undefined && sealed !== undefined) await this.#keepHandle(handle, token, sealed, expiresAt - now)
     return new RedactedToken(token, handle, id, expiresAt)
+  }
+
+  /** Makes a handle for a token that there is. */
+  async issueHandle(token: string): Promise<IssuedToken> {
+    const { name, clock, recorder } = this.#deps
+    const { links, expiresAt } = await this.verify(token)
+    const now = clock.now()
+    const { id, subject } = links.at(-1) ?? links[0]
+    const handle = newHandle()
+    const sealed = sealToken(token, handle, name)
+    await recorder.writeOrDeny({
+      action: 'issued',
+      at: now,
+      guard: name,
+      path: pathOf(name, links),
+      subject,
+      message: `A handle, valid until ${new Date(expiresAt).toISOString()}.`,
+    })
+    await this.#keepHandle(handle, token, sealed, expiresAt - now)
+    return new RedactedToken(token, handle, id, expiresAt)
+  }
+
+  async #keepHandle(handle: string, token: string, sealed: string, ttlMs: number): Promise<void> {
+    await this.#setFact({ ...this.#handleFact(handle), value: sealed, ttlMs })
+    this.#byHandle.set(handle, token)
   }
 
   /**

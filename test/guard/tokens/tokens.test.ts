@@ -340,6 +340,38 @@ describe('signing keys', () => {
   })
 })
 
+describe('a handle, made for a token that there is', () => {
+  it('stands for it in every process, also where it was narrowed, and ends with it', async () => {
+    const clock = manualClock(NOON)
+    const ledger = memoryLedger()
+    const { guard, audit } = await tokenRig({ clock, ledger })
+    const other = await tokenRig({ clock, ledger })
+    const { token, id } = await guard.issueToken({}, { subject: 'ci-4711', ttl: '60s' })
+    const narrower = await narrowToken(token, { budget: { perDay: usd(0.002) } }, { subject: 'sign-in', clock })
+    const made = await guard.issueHandle(narrower)
+    expect(made.handle).toMatch(/^[0-9a-f]{32}$/)
+    expect(made).toMatchObject({ token: narrower, expiresAt: new Date(clock.now() + 60_000) })
+    expect(JSON.stringify(made)).not.toContain(made.handle)
+    const { path } = await other.guard.verifyToken(made.handle ?? '')
+    expect(path).toEqual(['tests', `tests/~${id}`, `tests/~${id}/~${made.id}`])
+    const issued = audit.events.filter(({ action }) => action === 'issued')
+    expect(issued.at(-1)).toMatchObject({ subject: 'sign-in', path })
+    expect(JSON.stringify(audit.events)).not.toContain(made.handle)
+    await clock.advance(61_000)
+    expect(await errorOf(other.guard.verifyToken(made.handle ?? ''))).toMatchObject({ code: 'TOKEN_EXPIRED' })
+    expect(await errorOf(guard.issueHandle(narrower))).toMatchObject({ code: 'TOKEN_EXPIRED' })
+  })
+
+  it('is made for nothing but a token of this guard', async () => {
+    const { guard } = await tokenRig()
+    const { handle = '', token } = await guard.issueToken({}, { handle: true })
+    expect(await errorOf(guard.issueHandle(handle))).toMatchObject({ code: 'TOKEN_INVALID' })
+    expect(await errorOf(guard.issueHandle(`${token.slice(0, -4)}AAAA`))).toMatchObject({ code: 'TOKEN_ALTERED' })
+    await guard.close()
+    expect(await errorOf(guard.issueHandle(token))).toMatchObject({ code: 'GUARD_CLOSED' })
+  })
+})
+
 describe('a handle', () => {
   it('stands for its token, in every process of the ledger, and has exactly 32 characters', async () => {
     const ledger = memoryLedger()
