@@ -49,5 +49,5 @@ export default {
     'vitepress',
   ],
   // Not packages: scripts/setup.mjs installs them.
-  ignoreBinaries: ['apt-get', 'chromedriver', 'mkfifo', 'redis-cli', 'strace'],
+  ignoreBinaries: ['apt-get', 'chromedriver', 'mkfifo', 'redis-cli', 'strace', 'systemd-analyze'],
 }

@@ -26,9 +26,12 @@ export class Metrics {
         ['state="adopted"', adopted],
       ]),
       metric('solveguard_broker_tasks_under_way', 'gauge', 'Tasks under way.', [['', tasks.working]]),
-      metric('solveguard_broker_submits_waiting', 'gauge', 'Submits that wait for a slot, for rate or for the ledger.', [
-        ['', tasks.waiting],
-      ]),
+      metric(
+        'solveguard_broker_submits_waiting',
+        'gauge',
+        'Submits that wait for a slot, for rate or for the ledger.',
+        [['', tasks.waiting]],
+      ),
       metric('solveguard_broker_answers_waiting', 'gauge', 'Answers that nobody has fetched yet.', [
         ['', tasks.unclaimed],
       ]),

@@ -56,7 +56,7 @@ export interface GuardServices {
   readonly callbacks: Pick<Callbacks, 'close'>
   readonly tokens: Pick<
     GuardTokens,
-    'issue' | 'resolve' | 'verify' | 'denied' | 'revoke' | 'pause' | 'resume' | 'close'
+    'issue' | 'resolve' | 'verify' | 'denied' | 'revoke' | 'issueHandle' | 'pause' | 'resume' | 'close'
   >
 }
 

@@ -58,7 +58,20 @@ describe('the forward proxy', () => {
     expect(routeOf('167838211:443', options)).toBe('tunnel')
   })
 
-  it.each(['https://pypi.org', '*', '*.', 'a b', ''])('refuses %j in the list', (text) => {
+  it('leads everywhere where its list says so, and to the services nowhere but here', () => {
+    const web = new ForwardProxy({ allow: ['*'] }, nobody)
+    expect(web.route('pypi.org:443')).toMatchObject({ kind: 'tunnel', host: 'pypi.org' })
+    expect(web.route('pypi.org:22')).toMatchObject({ kind: 'refused' })
+    const all = new ForwardProxy({ allow: ['*:*'] }, nobody)
+    expect(all.route('pypi.org:22')).toMatchObject({ kind: 'tunnel', port: 22 })
+    for (const proxy of [web, all]) {
+      expect(proxy.route('api.capsolver.com:443')).toMatchObject({ kind: 'here' })
+      expect(proxy.route('api.capsolver.com:80')).toMatchObject({ kind: 'refused' })
+      expect(proxy.route('API.capsolver.com.:8443')).toMatchObject({ kind: 'refused' })
+    }
+  })
+
+  it.each(['https://pypi.org', '**', '*.', 'a b', ''])('refuses %j in the list', (text) => {
     expect(() => new ForwardProxy({ allow: [text] }, nobody)).toThrow(/proxy\.allow/)
   })
 
