@@ -1,6 +1,6 @@
-// The broker's configuration for all of these deployments. The service, origins, amounts, the ledger and the way out are
-// in variables (SOLVEGUARD_SOLVER, SOLVEGUARD_ORIGINS, SOLVEGUARD_PER_DAY, SOLVEGUARD_LEDGER, SOLVEGUARD_PROXY). Secrets
-// are in files or in a store, never in a variable.
+// The broker's configuration for all of these deployments. The service, origins, amounts, the ledger and the way out
+// are in variables: SOLVEGUARD_SOLVER, SOLVEGUARD_ORIGINS, SOLVEGUARD_PER_DAY, SOLVEGUARD_LEDGER, SOLVEGUARD_PROXY.
+// Secrets are in files or in a store, never in a variable.
 import { fileSecret, vaultSecret } from 'solveguard/secrets'
 
 const { BROKER_KEY_FILE, BROKER_SIGNING_KEY_FILE, BROKER_FILES_MOUNTED } = process.env
