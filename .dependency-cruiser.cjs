@@ -17,6 +17,7 @@ const MAY_IMPORT = {
   tokens: ['base', 'policy', 'secrets', 'egress', 'wires'],
   guard: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'wires', 'egress', 'alerts', 'tokens'],
   testing: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'wires', 'egress', 'alerts', 'guard'],
+  config: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'guard'],
   broker: ['base', 'policy', 'net', 'secrets', 'wires', 'tokens', 'guard'],
   intercept: ['base', 'policy', 'net', 'solvers', 'wires', 'guard', 'broker'],
   drill: [

@@ -42,7 +42,6 @@ export default {
     '@clack/prompts',
     '@observablehq/plot',
     'axe-core',
-    'c12',
     'linkedom',
     'typedoc',
     'typedoc-plugin-markdown',

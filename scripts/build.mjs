@@ -1,6 +1,6 @@
 // npm run build: src/ to dist/, with declarations of types.
 import { execFileSync } from 'node:child_process'
-import { rmSync, statSync } from 'node:fs'
+import { rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { gzipSync } from 'node:zlib'
 import { ENTRIES } from './entries.mjs'
@@ -15,7 +15,14 @@ process.chdir(root)
 rmSync('dist', { recursive: true, force: true })
 const files = await compile(`${root}dist`)
 declarations()
+writeSchema()
 report(files)
+
+/** The JSON Schema of the configuration, for editors. */
+function writeSchema() {
+  const { configJsonSchema } = require(`${root}dist/config/shape.js`)
+  writeFileSync('dist/solveguard.schema.json', `${JSON.stringify(configJsonSchema(), null, 2)}\n`)
+}
 
 /** Declarations, as CommonJS has them. */
 function declarations() {

@@ -5,6 +5,7 @@
 export const ENTRIES = {
   '.': 'index',
   './solvers': 'solvers/index',
+  './config': 'config/index',
   './secrets': 'secrets/index',
   './ledger': 'ledger/index',
   './audit': 'audit/index',

@@ -1,18 +1,36 @@
 // Packages that only commands need. They are bundled into dist/cli/vendor, one file each, so that whoever installs this
 // package installs none of them. Our own modules stay what they are, one file each: a class has one identity, whether a
 // command or an application loads it.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import * as esbuild from 'esbuild'
 import { root } from './setup.mjs'
 
 /** What may be bundled, as it is imported. */
-export const VENDORED = ['commander']
+export const VENDORED = ['commander', '@clack/prompts', '@bomb.sh/tab/commander', 'c12']
 
 /** The folders of src/ whose files may import them. */
 export const COMMAND_FOLDERS = ['cli']
 
 const FOLDER = 'cli/vendor'
+
+/** What these packages load for features that no command uses: other formats of files, downloads, watching. */
+const NEVER_LOADED = ['giget', 'chokidar', 'ohash', 'ohash/utils', 'confbox/yaml', 'confbox/toml', 'confbox/json5']
+
+/**
+ * The compiler for TypeScript of `jiti` (of `c12`) is 1.4 MB and loaded when a configuration is written in it: it stays
+ * a file of its own.
+ * @type {(outdir: string) => import('esbuild').Plugin}
+ */
+const separateCompiler = (outdir) => ({
+  name: 'separate-compiler',
+  setup(build) {
+    build.onLoad({ filter: /[\\/]jiti[\\/]lib[\\/]jiti\.mjs$/ }, ({ path }) => {
+      copyFileSync(join(dirname(path), '../dist/babel.cjs'), `${outdir}/${FOLDER}/babel.cjs`)
+      return { contents: readFileSync(path, 'utf8').replaceAll('../dist/babel.cjs', './babel.cjs'), loader: 'js' }
+    })
+  },
+})
 
 /**
  * A file of dist/ in which what is bundled is loaded from there.
@@ -40,6 +58,8 @@ export async function bundleVendored(outdir, names) {
     const { metafile } = await esbuild.build({
       absWorkingDir: root,
       stdin: { contents: `module.exports = require(${JSON.stringify(name)})`, resolveDir: root },
+      plugins: [separateCompiler(outdir)],
+      external: NEVER_LOADED,
       outfile: `${outdir}/${FOLDER}/${fileOf(name)}`,
       bundle: true,
       minify: true,

@@ -12,6 +12,34 @@ export const GROUPS: Readonly<Record<string, string>> = {}
 
 /** The commands by their names, in the order of the help. */
 export const COMMANDS: Readonly<Record<string, CommandRow>> = {
+  status: {
+    what: 'what was spent and is left, which limits hold, whether it is paused: no key needed',
+    load: () => import('./commands/status.js'),
+  },
+  balance: {
+    what: 'the balance at the service',
+    load: () => import('./commands/balance.js'),
+  },
+  explain: {
+    what: 'what each layer would say to a solve of a page, now or then, without a key or a cent',
+    load: () => import('./commands/explain.js'),
+  },
+  keys: {
+    what: 'the keys that were used, and which of them may be revoked',
+    load: () => import('./commands/keys.js'),
+  },
+  pause: {
+    what: 'stops solving: a guard, a subject or a token',
+    load: () => import('./commands/pause.js'),
+  },
+  resume: {
+    what: 'ends a pause',
+    load: () => import('./commands/resume.js'),
+  },
+  config: {
+    what: 'which configuration holds, and where each value is from',
+    load: () => import('./commands/config.js'),
+  },
   drill: {
     what: 'the defence matrix against your configuration, on stand-ins: which layer answers, what could be taken',
     load: () => import('./commands/drill.js'),

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import pc from 'picocolors'
 import type { Clock } from '../base/clock.js'
+import { isCi } from '../config/environment.js'
 
 /** A stream that may be a terminal. */
 export type InputStream = Readable & { readonly isTTY?: boolean | undefined }
@@ -73,11 +74,6 @@ export function createContext(
     for (const each of deferred.splice(0).reverse()) await each()
   }
   return { context, close }
-}
-
-/** Whether the environment is that of a CI job. */
-function isCi({ CI = '' }: CliHost['env']): boolean {
-  return !/^(|0|false)$/i.test(CI)
 }
 
 /** Colors are for terminals, and not where `NO_COLOR` is set (https://no-color.org). */

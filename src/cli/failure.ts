@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander'
 import { type Code, docsOf, messageOf, SolveguardError } from '../base/errors.js'
+import { withoutSecrets } from '../config/secret-text.js'
 import type { CommandContext } from './context.js'
 import { type ExitCode, exitCodeOf } from './exit-codes.js'
 
@@ -48,7 +49,8 @@ function failureOf(error: unknown): Failure {
   if (error instanceof Interruption) {
     return plain('COMMAND_INTERRUPTED', `Interrupted by ${error.by}: what was under way is accounted for.`)
   }
-  return plain('COMMAND_FAILED', messageOf(error))
+  // Of any code: a file of the user's, a program that was started.
+  return plain('COMMAND_FAILED', withoutSecrets(messageOf(error)))
 }
 
 function plain(code: Code, message: string): Failure {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { hasPassword, looksSecret } from '../config/secret-text.js'
 import type { CommandContext } from './context.js'
 import { usageError } from './failure.js'
 
@@ -7,15 +8,6 @@ import { usageError } from './failure.js'
 export const SECRET_NAME = /^--?(?:[\w-]+-)?(?:key|token|secret|password|passphrase|credentials?)$/i
 /** Names of options that mean what everybody may see, although a secret may look like it. */
 const PUBLIC_NAME = /^--(sitekey|captcha-id|gt|challenge)$/i
-
-/** What a key or a token looks like: 32 characters of hexadecimal, CapSolver's, a signed token, PEM. */
-const LOOKS_SECRET = [
-  /^[0-9a-f]{32}$/i,
-  /^CAP-[\w-]{16,}$/i,
-  /^[\w-]{16,}\.[\w-]{16,}\.[\w.-]{16,}$/,
-  /-----BEGIN /,
-  /^(?:Bearer|Basic)\s+\S{8,}/i,
-]
 
 /** Where a secret may be named: standard input, a file, a variable. */
 const PLACE = /^(?:-|@.+|[A-Z_][A-Z0-9_]*)$/
@@ -35,13 +27,9 @@ export function refuseSecrets(args: readonly string[]): void {
     option = name !== '' && value === undefined ? name : ''
     if (text === undefined || PUBLIC_NAME.test(of)) continue
     const isSecretOption = SECRET_NAME.test(of)
-    if (looksSecret(text) || (isSecretOption && !PLACE.test(text))) throw refusal(isSecretOption ? of : undefined)
+    if (looksSecret(text) || hasPassword(text) || (isSecretOption && !PLACE.test(text)))
+      throw refusal(isSecretOption ? of : undefined)
   }
-}
-
-function looksSecret(text: string): boolean {
-  if (LOOKS_SECRET.some((pattern) => pattern.test(text))) return true
-  return text.includes('://') && URL.canParse(text) && new URL(text).password !== ''
 }
 
 function refusal(option: string | undefined) {

@@ -363,19 +363,39 @@ function expectedOf(egress: z.output<typeof egressShape> | undefined): Policy['e
  * @throws SolveguardError `CONFIG_INVALID` that names each wrong field and what was expected there
  */
 export function check<T extends z.ZodType>(shape: T, input: unknown, where = 'policy'): z.output<T> {
-  const result = shape.safeParse(input, { error: expected })
-  if (result.success) return result.data
-  const problems = result.error.issues.flatMap((issue) => {
-    const field = issue.path.reduce<string>(
-      (path, key) => `${path}${typeof key === 'number' ? `[${key}]` : `.${printable(String(key), 60)}`}`,
-      where,
-    )
-    if (issue.code !== 'unrecognized_keys') return `${field}: ${issue.message}`
-    const unknown = issue.keys.map((key) => `${field}.${printable(key, 60)}: there is no such field`)
-    // The list of known fields is in the message once, with the first unknown field.
-    return unknown.with(0, `${unknown[0]}${issue.message}`)
-  })
+  const result = checked(shape, input)
+  if ('data' in result) return result.data
+  const problems = result.problems.map(({ path, problem }) => `${where}${path}: ${problem}`)
   throw new SolveguardError('CONFIG_INVALID', problems.slice(0, 10).join('; '))
+}
+
+/** What is wrong with one field, as the end of a sentence that begins with its path. */
+export interface FieldProblem {
+  /** `.budget.perDay`, `.origins[0]`; empty for the whole. */
+  readonly path: string
+  readonly problem: string
+}
+
+/** Checks `input` against a shape: its output, or what is wrong with it. */
+export function checked<T extends z.ZodType>(
+  shape: T,
+  input: unknown,
+): { readonly data: z.output<T> } | { readonly problems: readonly FieldProblem[] } {
+  const result = shape.safeParse(input, { error: expected })
+  if (result.success) return { data: result.data }
+  const problems = result.error.issues.flatMap((issue): FieldProblem[] => {
+    const path = issue.path.reduce<string>(
+      (begin, key) => `${begin}${typeof key === 'number' ? `[${key}]` : `.${printable(String(key), 60)}`}`,
+      '',
+    )
+    if (issue.code !== 'unrecognized_keys') return [{ path, problem: issue.message }]
+    // The list of known fields is in the message once, with the first unknown field.
+    return issue.keys.map((key, at) => ({
+      path: `${path}.${printable(key, 60)}`,
+      problem: `there is no such field${at === 0 ? issue.message : ''}`,
+    }))
+  })
+  return { problems }
 }
 
 const KINDS: Readonly<Record<string, string>> = {
