@@ -169,7 +169,7 @@ export async function openOperatorGuard(context: CommandContext, configuration: 
   return guard
 }
 
-/** The ledger of the configuration, to look at: it declares no limits and needs no key. It is closed with the command. */
+/** The ledger of the configuration, to look at: no key, no limits of its own. It is closed with the command. */
 export async function openBooks(context: CommandContext, { config, stateDir }: Configuration): Promise<Books> {
   const { ledgerOf } = await import('../config/guard-options.js')
   const { openLedger } = await import('../ledger/open.js')
