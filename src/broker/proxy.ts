@@ -1,12 +1,11 @@
-import { lookup } from 'node:dns/promises'
 import type { IncomingMessage } from 'node:http'
-import { BlockList, connect, isIP } from 'node:net'
+import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { SolveguardError } from '../base/errors.js'
-import { isPublicHost } from '../base/public-host.js'
 import { type Authenticate, MAX_CREDENTIAL_LENGTH } from './auth.js'
 import { serviceOfHost } from './dialects.js'
 import type { Tunnels } from './front.js'
+import { type AddressRules, addressRules, type Resolve, resolveAll } from './reach.js'
 import { credentialIn } from './read-request.js'
 
 const CONNECT_MS = 10_000
@@ -36,22 +35,17 @@ type Route =
   | { readonly kind: 'tunnel'; readonly host: string; readonly port: number }
   | { readonly kind: 'refused'; readonly sentence: string }
 
-/** Looks a name up. */
-export type Resolve = (host: string) => Promise<readonly string[]>
-
 /** The broker as a forward proxy: CONNECT to a service's host ends here, and leads nowhere else but to named hosts. */
 export class ForwardProxy {
   readonly #rules: readonly Rule[]
-  readonly #private: BlockList
+  readonly #addresses: AddressRules
   readonly #authenticate: Authenticate
-  readonly #resolve: Resolve
 
   /** @throws SolveguardError `CONFIG_INVALID` */
   constructor(options: ProxyOptions, authenticate: Authenticate, resolve: Resolve = resolveAll) {
     this.#rules = (options.allow ?? []).map(ruleOf)
-    this.#private = blockListOf(options.privateAddresses ?? [])
+    this.#addresses = addressRules(options.privateAddresses ?? [], 'proxy.privateAddresses', resolve)
     this.#authenticate = authenticate
-    this.#resolve = resolve
   }
 
   async connect(request: IncomingMessage, socket: Duplex, tunnels: Tunnels): Promise<void> {
@@ -76,7 +70,7 @@ export class ForwardProxy {
         'proxy-authenticate: Basic realm="token"\r\n',
       )
     }
-    const address = await this.#addressOf(route.host)
+    const address = await this.#addresses.addressOf(route.host)
     if (address === undefined) {
       return refuse(socket, '403 Forbidden', `${route.host} has no address that this proxy may reach.`)
     }
@@ -98,12 +92,6 @@ export class ForwardProxy {
     if (this.#rules.some((rule) => rule(host, port))) return { kind: 'tunnel', host, port }
     return { kind: 'refused', sentence: `This proxy leads to the solving services only, not to ${host}:${port}.` }
   }
-
-  /** Looked up once: what was checked is what is connected to. */
-  async #addressOf(host: string): Promise<string | undefined> {
-    const found = isIP(host) ? [host] : await this.#resolve(host).catch(() => [])
-    return found.find((address) => isReachable(address) || this.#private.check(...withFamily(address)))
-  }
 }
 
 type Rule = (host: string, port: number) => boolean
@@ -122,49 +110,6 @@ function ruleOf(text: string): Rule {
   const named = url.hostname.replace(/\.$/, '').replace(/^\[|\]$/g, '')
   const wanted = Number(digits)
   return (host, port) => port === wanted && (star ? host.endsWith(`.${named}`) : host === named)
-}
-
-function blockListOf(ranges: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const range of ranges) {
-    const [address = '', bits] = range.split('/')
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-    try {
-      if (bits === undefined) list.addAddress(address, family)
-      else list.addSubnet(address, Number(bits), family)
-    } catch {
-      const sentence = `startBroker: proxy.privateAddresses: expected an address or a network, not ${range}.`
-      throw new SolveguardError('CONFIG_INVALID', sentence)
-    }
-  }
-  return list
-}
-
-const withFamily = (address: string) => [address, isIP(address) === 6 ? 'ipv6' : 'ipv4'] as const
-
-/** Networks that translate to IPv4 addresses, which may be private, and those for tests and special use. */
-const SPECIAL = blockListOf([
-  '192.0.0.0/24',
-  '192.0.2.0/24',
-  '198.18.0.0/15',
-  '198.51.100.0/24',
-  '203.0.113.0/24',
-  '::/96',
-  '64:ff9b::/96',
-  '64:ff9b:1::/48',
-  '2002::/16',
-  '2001::/23',
-  'fec0::/10',
-])
-
-function isReachable(address: string): boolean {
-  const isMapped = isIP(address) === 6 && /^(?:0*:)*:?(?:0*:)?ffff:/i.test(address)
-  return !isMapped && isPublicHost(address) && !SPECIAL.check(...withFamily(address))
-}
-
-async function resolveAll(host: string): Promise<string[]> {
-  const found = await lookup(host, { all: true, verbatim: true })
-  return found.map(({ address }) => address)
 }
 
 const ESTABLISHED = 'HTTP/1.1 200 Connection established\r\n\r\n'

@@ -14,6 +14,7 @@ import { duration } from '../policy/shapes.js'
 import { adminHandler, checkAdminToken } from './admin.js'
 import { OwnInterface } from './api.js'
 import { type Authenticate, tokenAuthentication } from './auth.js'
+import { type ClientCallbackOptions, Deliveries } from './deliveries.js'
 import { checkCertificate, Front, type FrontOptions, type FrontTls } from './front.js'
 import { createHandler } from './handler.js'
 import { createListener, type FastifyModule, loadFastify } from './listener.js'
@@ -104,6 +105,13 @@ export interface BrokerOptions {
    */
   proxy?: boolean | ProxyOptions | undefined
   /**
+   * The origins that clients may name in `pingback` and `callbackUrl`: the broker calls them back, never the service.
+   * An object names addresses of the broker's own network too.
+   *
+   * @default none: such tasks are refused
+   */
+  callbacks?: readonly string[] | ClientCallbackOptions | undefined
+  /**
    * A second listener for an operator: issue, revoke, pause, resume, status.
    *
    * @default none
@@ -193,6 +201,15 @@ const shape = z.strictObject({
       }),
     ])
     .optional(),
+  callbacks: z
+    .union(
+      [
+        z.array(z.string()),
+        z.strictObject({ allow: z.array(z.string()), privateAddresses: z.array(z.string()).optional() }),
+      ],
+      { error: "expected origins such as ['https://app.example.com']" },
+    )
+    .optional(),
   admin: z
     .strictObject({
       token: z.string({ error: 'expected a text' }),
@@ -206,6 +223,8 @@ const shape = z.strictObject({
 export interface BrokerParts {
   /** @default the guard's tokens */
   readonly authenticate?: Authenticate | undefined
+  /** @default no client is called back */
+  readonly deliveries?: Deliveries | undefined
 }
 
 /**
@@ -231,7 +250,8 @@ export async function startBrokerOver(options: BrokerOptions, { fastify }: Fasti
   const secured = tlsOf(checked, address)
   for (const each of [...(secured ? [] : [address]), admin?.host ?? '127.0.0.1']) checkPlain(each, allowPlain)
   const adminToken = admin && checkAdminToken(admin.token)
-  const { handler, tasks } = brokerHandler(guard, { acceptWaitMs })
+  const deliveries = checked.callbacks && new Deliveries(checked.callbacks, hostOf(guard).clock)
+  const { handler, tasks } = brokerHandler(guard, { acceptWaitMs, deliveries })
   const authenticate = tokenAuthentication(guard, hostOf(guard).clock)
   const proxy = proxyOf(checked.proxy, secured, authenticate)
   const fronts: Front[] = []
@@ -266,7 +286,11 @@ export async function startBrokerOver(options: BrokerOptions, { fastify }: Fasti
   let closing: Promise<void> | undefined
   const close = async ({ drain = false }: CloseOptions = {}): Promise<void> => {
     const drainMs = drain === true ? DRAIN_MS : drain === false ? 0 : durationMs(drain)
-    if (drainMs > 0) await tasks.drain(drainMs)
+    if (drainMs > 0) {
+      await tasks.drain(drainMs)
+      await deliveries?.idle()
+    }
+    deliveries?.close()
     closing ??= Promise.all([app.close(), adminApp?.close()]).then(() => tasks.close())
     await closing
   }
@@ -333,6 +357,7 @@ export function brokerHandler(
     host,
     tasks,
     authenticate,
+    deliveries: parts.deliveries,
     onRequest: (endpoint, service, error) => metrics.count(endpoint, service, error),
   })
   const own = new OwnInterface({ host, tasks, metrics, authenticate, version: VERSION })

@@ -74,6 +74,10 @@ export interface AcceptedTask {
   readonly ended: Promise<Solution>
   /** Its client has got the answer. */
   fetched(): void
+  /** Whether its client has got the answer. */
+  isFetched(): boolean
+  /** What a poll would find out, without one. */
+  result(): PollResult
 }
 
 /** Bounds of a submit. */
@@ -244,7 +248,13 @@ export class BrokerTasks {
       (solution) => this.#solved(task, solution),
       (error) => this.#failed(task, error),
     )
-    return { id: task.id, ended: solving, fetched: () => this.#fetched(task) }
+    return {
+      id: task.id,
+      ended: solving,
+      fetched: () => this.#fetched(task),
+      isFetched: () => task.fetched,
+      result: () => resultOf(task),
+    }
   }
 
   #fetched(task: BrokerTask): void {
@@ -326,13 +336,8 @@ export class BrokerTasks {
   }
 
   #resultOf(task: BrokerTask): PollResult {
-    const { solution, error, service, challenge, fields, submittedAt, endedAt } = task
-    if (solution) {
-      this.#fetched(task)
-      const solved = { family: challenge.family, fields, submittedAt, readyAt: endedAt }
-      return { kind: 'solved', solution, task: solved, service }
-    }
-    return error ? { kind: 'failed', error, service } : WORKING
+    if (task.solution) this.#fetched(task)
+    return resultOf(task)
   }
 
   async #pollForeign(caller: Caller, id: number): Promise<PollResult> {
@@ -499,6 +504,12 @@ export class BrokerTasks {
 }
 
 const DRAIN_LOOK_MS = 100
+
+function resultOf({ solution, error, service, challenge, fields, submittedAt, endedAt }: BrokerTask): PollResult {
+  if (!solution) return error ? { kind: 'failed', error, service } : WORKING
+  const task = { family: challenge.family, fields, submittedAt, readyAt: endedAt }
+  return { kind: 'solved', solution, task, service }
+}
 
 function busy(message: string): DeniedError {
   return new DeniedError('SLOTS_FULL', message)

@@ -2,14 +2,16 @@ import { createHash } from 'node:crypto'
 import { isPromise, type MaybePromise, promised } from '../base/async.js'
 import { messageOf, SolveguardError } from '../base/errors.js'
 import type { TaskHost } from '../guard/hosting.js'
+import { callbackRequest } from '../wires/callback.js'
 import { challengeOf } from '../wires/challenge.js'
 import { SERVICES, type ServiceName, type ServiceWires } from '../wires/services.js'
 import type { DecodedRequest, EncodedReply, SolvedTask, WireReply } from '../wires/wire.js'
 import { type Authenticate, type Caller, MAX_CREDENTIAL_LENGTH } from './auth.js'
+import type { Deliveries } from './deliveries.js'
 import { denialReply, isBusy, refusal } from './denials.js'
 import { serviceByMarks, serviceOfHost, type WireFamily, wireOf } from './dialects.js'
 import { credentialIn, header, rawRequest } from './read-request.js'
-import type { BrokerTasks, PollResult } from './tasks.js'
+import type { AcceptedTask, BrokerTasks, PollResult } from './tasks.js'
 import { type BrokerRequest, type BrokerResponse, JSON_TYPE, textReply } from './types.js'
 
 /** For how long a balance and the number of threads are used, in ms: clients ask for them before every task. */
@@ -25,6 +27,8 @@ export interface WiresDeps {
   readonly host: TaskHost
   readonly tasks: BrokerTasks
   readonly authenticate: Authenticate
+  /** Calls clients back. @default no client is called back */
+  readonly deliveries?: Deliveries | undefined
   /** Called with what each request asked for, and how it ended. */
   readonly onRequest: (endpoint: DecodedRequest['endpoint'], service: ServiceName, error: string | undefined) => void
 }
@@ -157,8 +161,13 @@ export class ServiceInterface {
     const refuse = (kind: Parameters<typeof refusal>[0], sentence: string): BrokerResponse =>
       this.#reply(request, service, [refusal(kind, service, sentence)])
     if (!task) return refuse('request', 'The request has no task.')
-    if (fields.pingback !== undefined || fields.callbackUrl !== undefined) {
-      return refuse('request', 'This broker calls no addresses of clients back: leave pingback and callbackUrl out.')
+    const { pingback = '', callbackUrl = '' } = fields
+    const callback = pingback || callbackUrl
+    if (callback !== '') {
+      const { deliveries } = this.#deps
+      if (!deliveries) return refuse('request', NO_CALLBACKS)
+      const sentence = deliveries.refusal(callback)
+      if (sentence !== undefined) return refuse('request', sentence)
     }
     if (task.proxy !== undefined) {
       return refuse('proxy', 'Clients cannot choose a proxy: the operator sets policy.pageProxy at the broker.')
@@ -173,8 +182,14 @@ export class ServiceInterface {
     const challenge = challengeOf(task, pageUrl)
     if (!challenge) return refuse('unsupported', 'The type or method of this task is not known.')
     try {
-      const { id } = await this.#deps.tasks.submit(caller, { challenge, service, fields: answerFields(task.fields) })
-      return this.#reply(request, service, [{ value: formatId(id, service, this.#deps.host.name) }])
+      const accepted = await this.#deps.tasks.submit(caller, {
+        challenge,
+        service,
+        fields: answerFields(task.fields),
+      })
+      const id = formatId(accepted.id, service, this.#deps.host.name)
+      if (callback !== '') this.#callBack(accepted, id, service, callback)
+      return this.#reply(request, service, [{ value: id }])
     } catch (error) {
       const denial = asError(error)
       if (isBusy(denial)) {
@@ -183,6 +198,28 @@ export class ServiceInterface {
       } else this.#busy.delete(caller.id)
       return this.#reply(request, service, [denialReply(denial, service)])
     }
+  }
+
+  /** Calls the client back when its task has ended, with what a poll would get. */
+  #callBack(task: AcceptedTask, id: string, service: ServiceName, url: string): void {
+    const deliver = (): void => {
+      const result = task.result()
+      // The guard has closed: another broker has the task, and its client polls.
+      if (result.kind === 'working') return
+      this.#deps.deliveries?.deliver({
+        request: () => {
+          const reply = pollReply(result, service)
+          const { wire } = wireOf(service, 'tasks')
+          const poll = wire({ method: 'POST', path: '/getTaskResult', query: {}, body: '{}' })
+          return callbackRequest(url, SERVICES[service].callback, id, reply, poll?.encode([reply]))
+        },
+        isFetched: () => task.isFetched(),
+        delivered: () => {
+          if (result.kind === 'solved') task.fetched()
+        },
+      })
+    }
+    task.ended.then(deliver, deliver)
   }
 
   async #figuresOf(caller: Caller): Promise<CallerFigures> {
@@ -216,6 +253,7 @@ export class ServiceInterface {
 }
 
 const NOT_READY = 'CAPCHA_NOT_READY'
+const NO_CALLBACKS = 'This broker calls no addresses of clients back: leave pingback and callbackUrl out.'
 
 const REPORT_REPLIES = {
   reported: { value: 'OK_REPORT_RECORDED' },

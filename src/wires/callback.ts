@@ -28,7 +28,7 @@ export function callbackRequest(
   format: CallbackFormat,
   id: string,
   reply: WireReply,
-  polled: EncodedReply,
+  polled: EncodedReply | undefined,
 ): CallbackRequest {
   const fields = new URLSearchParams({ id, code: replyText(reply) })
   switch (format) {
@@ -40,6 +40,6 @@ export function callbackRequest(
     case 'form':
       return { method: 'POST', url, type: 'application/x-www-form-urlencoded', body: fields.toString() }
     case 'json':
-      return { method: 'POST', url, type: polled.type, body: polled.text }
+      return { method: 'POST', url, type: polled?.type ?? 'application/json', body: polled?.text ?? '{}' }
   }
 }

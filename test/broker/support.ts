@@ -1,5 +1,6 @@
 import { SolveguardError } from '../../src/base/errors.js'
 import type { Authenticate } from '../../src/broker/auth.js'
+import type { Deliveries } from '../../src/broker/deliveries.js'
 import { brokerHandler } from '../../src/broker/server.js'
 import type { BrokerTasks } from '../../src/broker/tasks.js'
 import type { BrokerHandler, BrokerResponse } from '../../src/broker/types.js'
@@ -35,6 +36,7 @@ export interface BrokerRigOptions extends RigOptions {
   /** Whether the tokens of the guard are taken, in place of the two. */
   readonly byTokens?: boolean
   readonly grants?: (rig: Rig) => Record<string, Grant>
+  readonly deliveries?: Deliveries
 }
 
 /** A broker's handler over a guard on the stand-in service. Two tokens are known. */
@@ -53,6 +55,7 @@ export async function brokerRig(options: BrokerRigOptions = {}): Promise<BrokerR
   const { handler, tasks } = brokerHandler(made.guard, {
     acceptWaitMs,
     authenticate: options.byTokens ? undefined : authenticate,
+    deliveries: options.deliveries,
   })
   await tasks.open()
   after(() => tasks.close())

@@ -58,7 +58,7 @@ interface CallerDeps {
   readonly format: CallbackFormat
   readonly dropAfterMs: number
   /** The answer, or the error code, of a task; and the same as the reply to a poll. */
-  readonly resultOf: (taskId: string) => { readonly reply: WireReply; readonly polled: EncodedReply }
+  readonly resultOf: (taskId: string) => { readonly reply: WireReply; readonly polled: EncodedReply | undefined }
 }
 
 const MAX_CALLS = 10_000

@@ -175,7 +175,7 @@ export async function startSolverService(options: ServiceOptions = {}): Promise<
     dropAfterMs: options.as === 'capmonster' ? CAPMONSTER_DROPS_AFTER_MS : CALLBACK_TIMEOUT_MS,
     resultOf: (taskId) => {
       const reply = store.result(taskId)
-      return { reply, polled: pollEncoding(wires)?.encode([reply]) ?? { text: '', type: 'text/plain' } }
+      return { reply, polled: pollEncoding(wires)?.encode([reply]) }
     },
   })
   const scripted = new ScriptedReplies()

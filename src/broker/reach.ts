@@ -1,0 +1,78 @@
+import { lookup } from 'node:dns/promises'
+import { BlockList, isIP } from 'node:net'
+import { SolveguardError } from '../base/errors.js'
+import { isPublicHost } from '../base/public-host.js'
+
+/** Looks a name up. */
+export type Resolve = (host: string) => Promise<readonly string[]>
+
+/** Which addresses a broker connects to for clients. */
+export interface AddressRules {
+  /**
+   * The address to connect to, looked up once: what was checked is what is connected to.
+   * @returns undefined if the host has none that is public, or that the operator has named
+   */
+  addressOf(host: string): Promise<string | undefined>
+}
+
+/**
+ * Rules by which a client reaches no address of the broker's own network, unless the operator has named it.
+ * @param option the name of the option, for the message
+ * @throws SolveguardError `CONFIG_INVALID`
+ */
+export function addressRules(privateAddresses: readonly string[], option: string, resolve: Resolve): AddressRules {
+  const named = blockListOf(privateAddresses, option)
+  return {
+    async addressOf(host) {
+      const found = isIP(host) ? [host] : await resolve(host).catch(() => [])
+      return found.find((address) => isReachable(address) || named.check(...withFamily(address)))
+    },
+  }
+}
+
+function blockListOf(ranges: readonly string[], option: string): BlockList {
+  const list = new BlockList()
+  for (const range of ranges) {
+    const [address = '', bits] = range.split('/')
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    try {
+      if (bits === undefined) list.addAddress(address, family)
+      else list.addSubnet(address, Number(bits), family)
+    } catch {
+      const sentence = `startBroker: ${option}: expected an address or a network, not ${range}.`
+      throw new SolveguardError('CONFIG_INVALID', sentence)
+    }
+  }
+  return list
+}
+
+const withFamily = (address: string) => [address, isIP(address) === 6 ? 'ipv6' : 'ipv4'] as const
+
+/** Networks that translate to IPv4 addresses, which may be private, and those for tests and special use. */
+const SPECIAL = blockListOf(
+  [
+    '192.0.0.0/24',
+    '192.0.2.0/24',
+    '198.18.0.0/15',
+    '198.51.100.0/24',
+    '203.0.113.0/24',
+    '::/96',
+    '64:ff9b::/96',
+    '64:ff9b:1::/48',
+    '2002::/16',
+    '2001::/23',
+    'fec0::/10',
+  ],
+  'SPECIAL',
+)
+
+function isReachable(address: string): boolean {
+  const isMapped = isIP(address) === 6 && /^(?:0*:)*:?(?:0*:)?ffff:/i.test(address)
+  return !isMapped && isPublicHost(address) && !SPECIAL.check(...withFamily(address))
+}
+
+/** Looks a name up by the machine's own means. */
+export async function resolveAll(host: string): Promise<string[]> {
+  const found = await lookup(host, { all: true, verbatim: true })
+  return found.map(({ address }) => address)
+}
