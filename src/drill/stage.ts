@@ -30,6 +30,8 @@ export interface StageOptions {
   readonly keyAgeMs?: number | undefined
   /** What is wrong with the network. @default nothing */
   readonly network?: 'wrong-address' | 'proxy-down' | undefined
+  /** Whether the guard asks for call-backs. The stand-ins make none. @default false */
+  readonly callbacks?: boolean | undefined
 }
 
 /** Lets a test break what is drilled. */
@@ -51,6 +53,8 @@ const PATIENCE_STEP_MS = 2
 const HOUR_MS = 3_600_000
 /** An address for documentation, which no configuration expects. */
 const WRONG_ADDRESS = '192.0.2.66'
+/** Where nothing listens. */
+const NO_HOOK = 'http://127.0.0.1:9/hooks'
 const DEPOSIT_USD = 100_000
 
 /** A scenario found something that is not as it has to be. */
@@ -102,7 +106,7 @@ export async function openStage(
   setup: Setup,
   folder: string,
   seams: DrillSeams,
-  { at = setup.openAt ?? systemClock.now(), keyAgeMs = HOUR_MS, network }: StageOptions = {},
+  { at = setup.openAt ?? systemClock.now(), keyAgeMs = HOUR_MS, network, callbacks = false }: StageOptions = {},
 ): Promise<Stage> {
   const { policy, name, options, price } = setup
   const stateDir = await mkdtemp(join(folder, 'stage-'))
@@ -122,6 +126,7 @@ export async function openStage(
       keys: { [randomBytes(16).toString('hex')]: DEPOSIT_USD },
       price: toUsd(price.amount),
     })
+    service.always('in', { callback: { never: true } })
     services.push(service)
     closing.push(service.close)
     return service
@@ -201,6 +206,7 @@ export async function openStage(
     ...(secretCache && { secretCache }),
     ...(onLeak && { onLeak }),
     ...(sharedKey !== undefined && { sharedKey }),
+    ...(callbacks && { callbacks: { url: NO_HOOK } }),
     connectWithin: '1s',
     stateDir,
     clock,

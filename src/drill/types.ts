@@ -16,6 +16,7 @@ export const DRILL_ROWS = [
   'audit-down',
   'broker-stolen-token',
   'broker-widened-token',
+  'broker-forged-callback',
   'round-register',
 ] as const
 

@@ -81,7 +81,7 @@ describe('a drill of a configuration that sets every layer', () => {
   it('passes each row that can be run from source', () => {
     const states = report.rows.map(({ id, state, detail }) => (state === 'failed' ? `${id}: ${detail}` : state))
     expect(states).toEqual(report.rows.map(({ id }) => (id === 'round-register' ? 'skipped' : 'pass')))
-    expect(report.counts).toEqual({ pass: 13, open: 0, failed: 0, skipped: 1 })
+    expect(report.counts).toEqual({ pass: 14, open: 0, failed: 0, skipped: 1 })
   })
 
   it('says which layer answered, and with which code', () => {
@@ -342,6 +342,19 @@ describe('a layer that is broken', () => {
         says: /task of another one/,
       },
     ],
+    'broker-forged-callback': [
+      {
+        what: 'an answer that is not the one of the service',
+        seams: {
+          options: (options) => {
+            if (!options.solver) throw new Error('There is no solver.')
+            const readPoll = () => ({ kind: 'ready', answer: { token: 'an-answer-that-the-attacker-chose' } }) as const
+            return { ...options, solver: { ...options.solver, readPoll, batchPoll: undefined } }
+          },
+        },
+        says: /forged call-back was taken/,
+      },
+    ],
     'broker-widened-token': [
       {
         what: 'a broker that believes every token',
@@ -357,7 +370,7 @@ describe('a layer that is broken', () => {
   it.each(all)('fails the row $id: $what', async ({ id, seams, says, options = STRICT }) => {
     const report = await runDrillWith(options, { rows: [id] }, { patienceMs: 500, ...seams })
     const { state, detail } = rowOf(report, id)
-    expect(state).toBe('failed')
+    expect(`${state}: ${detail}`).toMatch(/^failed: /)
     expect(detail).toMatch(says)
   })
 

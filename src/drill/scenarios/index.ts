@@ -1,5 +1,6 @@
 import type { DrillSeams } from '../stage.js'
 import { brokerStolenToken, brokerWidenedToken } from './broker.js'
+import { forgedCallback } from './callback.js'
 import { afterHours, auditDown, hostilePage, ledgerDown, oldKey, secretDown, wrongAddress } from './layers.js'
 import { roundRegister } from './register.js'
 import type { Scenario } from './scenario.js'
@@ -22,6 +23,7 @@ export function scenarios({ registerFile }: DrillSeams): readonly Scenario[] {
     auditDown,
     brokerStolenToken,
     brokerWidenedToken,
+    forgedCallback,
     roundRegister(registerFile),
   ]
 }
