@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,28 +6,30 @@ import { Interruption } from '../../src/cli/failure.js'
 import { runCommandLine } from './host.js'
 // Loaded before the first test, whose time it would take.
 import '../../src/drill/index.js'
-import '../../src/intercept/configuration.js'
+import '../../src/cli/commands/drill.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'drill-command-'))
-const before = process.env.SOLVEGUARD_CONFIG
 const ORIGINS = { origins: ['https://staging.example.com'] }
 
-/** Runs it with a policy. Each has a file of its own: a module is loaded once. */
-function drill(args: readonly string[], policy: object = ORIGINS, signal?: AbortSignal) {
-  const config = join(
-    folder,
-    `${createHash('sha256').update(JSON.stringify(policy)).digest('hex').slice(0, 12)}.config.mjs`,
-  )
-  writeFileSync(config, `export default { policy: ${JSON.stringify(policy)} }`)
-  process.env.SOLVEGUARD_CONFIG = config
-  return runCommandLine(['drill', ...args], { cwd: folder, env: { SOLVEGUARD_CONFIG: config }, signal })
+/** A project for each policy: its file is loaded once. */
+const projects = new Map<string, string>()
+
+/** The folder of a project with a policy. */
+function projectOf(policy: object): string {
+  const text = JSON.stringify({ policy })
+  const known = projects.get(text)
+  if (known !== undefined) return known
+  const project = mkdtempSync(join(folder, 'project-'))
+  writeFileSync(join(project, 'package.json'), '{ "private": true }')
+  writeFileSync(join(project, 'solveguard.config.json'), text)
+  projects.set(text, project)
+  return project
 }
 
-afterAll(() => {
-  if (before === undefined) delete process.env.SOLVEGUARD_CONFIG
-  else process.env.SOLVEGUARD_CONFIG = before
-  rmSync(folder, { recursive: true })
-})
+const drill = (args: readonly string[], policy: object = ORIGINS, signal?: AbortSignal) =>
+  runCommandLine(['drill', ...args], { cwd: projectOf(policy), signal })
+
+afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('solveguard drill', () => {
   it('prints the rows, what is open with the line that closes it, and ends with 0', async () => {
@@ -68,15 +69,15 @@ describe('solveguard drill', () => {
 
   it('writes the rows as JUnit, where a text of the configuration is escaped', async () => {
     await drill(['--row', 'after-hours', '--junit', 'open.xml'])
-    const open = readFileSync(join(folder, 'open.xml'), 'utf8')
+    const open = readFileSync(join(projectOf(ORIGINS), 'open.xml'), 'utf8')
     expect(open).toContain('tests="1" failures="0" errors="0" skipped="1"')
     expect(open).toContain('timeZone: &apos;Europe/Berlin&apos;')
     await drill(['--row', 'after-hours', '--strict', '--junit', 'strict.xml'])
-    expect(readFileSync(join(folder, 'strict.xml'), 'utf8')).toContain('<failure type="open"')
+    expect(readFileSync(join(projectOf(ORIGINS), 'strict.xml'), 'utf8')).toContain('<failure type="open"')
   })
 
   it('ends with 6 where a row failed: a policy that denies normal operation', async () => {
-    const { exitCode, stdout } = await drill(['--row', 'normal'], { ...ORIGINS, budget: { perSolve: 500 } })
+    const { exitCode, stdout } = await drill(['--row', 'normal'], { ...ORIGINS, budget: { perSolve: '$0.0005' } })
     expect(exitCode).toBe(6)
     expect(stdout).toMatch(/^✗ normal operation/m)
     expect(stdout).toContain('PRICE_TOO_HIGH')

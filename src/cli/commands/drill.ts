@@ -4,9 +4,10 @@ import { Option } from 'commander'
 import { messageOf } from '../../base/errors.js'
 import { DRILL_ROWS, type DrillRowId } from '../../drill/types.js'
 import { defineCommand } from '../command.js'
+import { type ConfigOptions, configOptions, loadConfiguration } from '../configuration.js'
 import { usageError } from '../failure.js'
 
-interface DrillCommandOptions {
+interface DrillCommandOptions extends ConfigOptions {
   readonly strict?: true
   readonly junit?: string
   readonly row?: readonly DrillRowId[]
@@ -17,19 +18,19 @@ export const command = defineCommand<DrillCommandOptions>({
   // It ends after the scenario that is under way, so that nothing of it is left.
   endsItself: true,
   define: (command) =>
-    command
+    configOptions(command)
       .option('--strict', 'a row that the configuration leaves open fails too')
       .option('--junit <file>', "also writes the rows as JUnit's XML")
       .addOption(new Option('--row <names...>', 'only these rows').choices(DRILL_ROWS)),
-  async run(context, { strict = false, junit, row: rows }) {
-    const { findConfiguration, guardOptions } = await import('../../intercept/configuration.js')
+  async run(context, { strict = false, junit, row: rows, ...configured }) {
+    const configuration = await loadConfiguration(context, configured)
+    const { guardOptions } = await import('../../config/guard-options.js')
     const { drillHead, drillJson, drillJunit, drillRow, drillSummary, runDrill } = await import('../../drill/index.js')
     const { clock, columns, colors, signal } = context
-    const configuration = findConfiguration()
-    if (configuration.kind === 'broker') {
+    const options = guardOptions(configuration, configuration.stateDir, context.env.SOLVEGUARD_TOKEN)
+    if ('broker' in options) {
       throw usageError('A drill needs the configuration of the guard that holds the key: run it where the broker runs.')
     }
-    const options = await guardOptions(configuration)
     const format = { columns, colors }
     context.print(drillHead(format))
     const report = await runDrill(options, {
