@@ -80,7 +80,7 @@ async function findsBrowsers(outdir, common) {
   const outfile = `${outdir}/demo/find-browser.js`
   await esbuild.build({ ...common, absWorkingDir: root, entryPoints: [FIND_BROWSER], outfile })
   for (const [file, change] of /** @type {const} */ ([
-    ['demo/demo', (/** @type {string} */ text) => text.replace(`../../${FIND_BROWSER}`, './find-browser.js')],
+    ['demo/browser', (/** @type {string} */ text) => text.replace(`../../${FIND_BROWSER}`, './find-browser.js')],
     ['demo/find-browser', (/** @type {string} */ text) => withRequire('demo/find-browser', text)],
   ])) {
     writeFileSync(`${outdir}/${file}.js`, change(readFileSync(`${outdir}/${file}.js`, 'utf8')))

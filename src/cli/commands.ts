@@ -12,6 +12,10 @@ export const GROUPS: Readonly<Record<string, string>> = {}
 
 /** The commands by their names, in the order of the help. */
 export const COMMANDS: Readonly<Record<string, CommandRow>> = {
+  doctor: {
+    what: 'checks each layer with the real parts, and says what to do',
+    load: () => import('./commands/doctor.js'),
+  },
   status: {
     what: 'what was spent and is left, which limits hold, whether it is paused: no key needed',
     load: () => import('./commands/status.js'),

@@ -101,10 +101,15 @@ function ledgerAt(place: LedgerPlace): Ledger {
 }
 
 /** The sinks of the audit log. */
-function auditOf({ audit, stateDir }: SolveguardConfig, defaultDir: string): readonly AuditSink[] {
+export function auditOf({ audit, stateDir }: SolveguardConfig, defaultDir: string): readonly AuditSink[] {
   if (audit === undefined) return [jsonlAudit({ dir: join(stateDir ?? defaultDir, 'audit') })]
   if (Array.isArray(audit)) return audit
   return [isPlace(audit) ? jsonlAudit({ dir: audit.dir, key: audit.key && placeOf(audit.key) }) : (audit as AuditSink)]
+}
+
+/** The key of the audit log's HMAC, where the configuration is plain data. */
+export function auditKeyOf({ audit }: SolveguardConfig): SecretProvider | undefined {
+  return audit !== undefined && isPlace(audit) && audit.key ? placeOf(audit.key) : undefined
 }
 
 function isPlace(audit: NonNullable<SolveguardConfig['audit']>): audit is AuditPlace {

@@ -1,0 +1,154 @@
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/base/clock.js'
+import { type HostOptions, runCommandLine } from './host.js'
+import { type TestProject, testProject } from './project.js'
+
+let project: TestProject
+
+beforeEach(async () => {
+  project = await testProject({ policy: { origins: ['https://staging.example.com'], budget: { perDay: '$5' } } })
+})
+
+afterEach(() => project.close())
+
+interface Report {
+  readonly exitCode: number
+  readonly ok: boolean
+  readonly checks: readonly {
+    readonly name: string
+    readonly state: string
+    readonly found: string
+    readonly remedy: string | null
+    readonly code: string | null
+  }[]
+}
+
+async function doctor(args: readonly string[] = [], more: HostOptions = {}): Promise<Report> {
+  const options = { cwd: project.folder, clock: systemClock, ...more }
+  const { exitCode, stdout, stderr } = await runCommandLine(['doctor', '--json', ...args], options)
+  expect(stdout + stderr).not.toContain(project.key)
+  return { exitCode, ...JSON.parse(stdout) }
+}
+
+const checkOf = ({ checks }: Report, name: string) => checks.find((each) => each.name === name)
+
+describe('doctor', () => {
+  it('holds for a project in order, and names each part', async () => {
+    await project.solve()
+    const report = await doctor()
+    expect(report.checks.filter(({ state, name }) => state !== 'ok' && name !== 'browser')).toEqual([])
+    expect(report.exitCode).toBe(0)
+    expect(report.checks.map(({ name }) => name)).toEqual([
+      ...['configuration', 'policy', 'secret', 'network', 'ledger', 'audit', 'clock', 'service', 'browser'],
+    ])
+    expect(checkOf(report, 'ledger')?.found).toContain('$0.001 spent')
+    expect(checkOf(report, 'service')?.found).toContain('$4.999')
+    expect(checkOf(report, 'audit')?.found).toContain('the chain is whole')
+  })
+
+  it('creates nothing', async () => {
+    await doctor()
+    expect(readdirSync(project.folder)).not.toContain('.solveguard')
+  })
+
+  it('--offline sends nothing, and says what it left out', async () => {
+    const report = await doctor(['--offline'])
+    expect(report.exitCode).toBe(0)
+    expect(report.checks.filter(({ state }) => state === 'skipped').map(({ name }) => name)).toEqual([
+      ...['network', 'clock', 'service'],
+    ])
+    expect(project.service.requests).toEqual([])
+  })
+
+  it.each<[string, string, () => unknown, string]>([
+    [
+      'secret',
+      'a file that others can read',
+      () => chmodSync(join(project.folder, 'secrets/key'), 0o644),
+      'SECRET_UNSAFE',
+    ],
+    ['secret', 'no key', () => writeFileSync(join(project.folder, 'secrets/key'), ''), 'SECRET_INVALID'],
+    [
+      'service',
+      'a key that is refused',
+      () => writeFileSync(join(project.folder, 'secrets/key'), 'e'.repeat(32)),
+      'KEY_REFUSED',
+    ],
+    ['service', 'a service that is away', () => project.service.close(), 'SOLVER_UNREACHABLE'],
+    [
+      'policy',
+      'no origins',
+      () => writeFileSync(join(project.folder, 'solveguard.config.json'), '{ "secret": { "file": "secrets/key" } }'),
+      'CONFIG_INVALID',
+    ],
+    [
+      'configuration',
+      'a file that is wrong',
+      () => writeFileSync(join(project.folder, 'solveguard.config.json'), '{ "polcy": 1 }'),
+      'CONFIG_INVALID',
+    ],
+    [
+      'ledger',
+      'a ledger that is none',
+      () => {
+        mkdirSync(join(project.folder, '.solveguard'))
+        writeFileSync(join(project.folder, '.solveguard/ledger.db'), 'x'.repeat(4096))
+      },
+      'LEDGER_UNAVAILABLE',
+    ],
+  ])('%s: with %s ends with 6, and says what to do', async (name, _, spoil, code) => {
+    await spoil()
+    const report = await doctor(name === 'service' ? [] : ['--offline'])
+    expect(report.exitCode).toBe(6)
+    expect(checkOf(report, name)).toMatchObject({ state: 'failed', code, remedy: expect.stringMatching(/\w/) })
+  })
+
+  it('finds a record that was altered', async () => {
+    await project.solve()
+    const folder = join(project.folder, '.solveguard/audit')
+    const file = join(folder, readdirSync(folder).find((name) => name.endsWith('.jsonl')) ?? '')
+    writeFileSync(file, readFileSync(file, 'utf8').replace('staging', 'stagimg'))
+    const report = await doctor(['--offline'])
+    expect(report.exitCode).toBe(6)
+    expect(checkOf(report, 'audit')).toMatchObject({ state: 'failed', remedy: expect.stringContaining('audit verify') })
+  })
+
+  it('finds a guard that is paused', async () => {
+    await project.solve()
+    await runCommandLine(['pause', 'It loops.'], { cwd: project.folder, clock: systemClock })
+    expect(checkOf(await doctor(['--offline']), 'ledger')).toMatchObject({ state: 'failed', code: 'GUARD_PAUSED' })
+  })
+
+  it('finds a clock that is wrong', async () => {
+    const wrong = { ...systemClock, now: () => Date.now() + 3_600_000 }
+    const report = await doctor([], { clock: wrong })
+    expect(checkOf(report, 'clock')).toMatchObject({
+      state: 'failed',
+      found: expect.stringContaining('60 min ahead of'),
+    })
+  })
+
+  it('names a broker that does not answer, and looks for no key', async () => {
+    writeFileSync(join(project.folder, 'solveguard.config.json'), '{ "broker": "http://127.0.0.1:9" }')
+    const report = await doctor()
+    expect(report.checks.map(({ name }) => name)).toEqual(['configuration', 'broker', 'browser'])
+    expect(checkOf(report, 'broker')).toMatchObject({
+      state: 'failed',
+      found: expect.stringContaining('SOLVEGUARD_TOKEN'),
+    })
+  })
+
+  it.each([80, 120])('fits %s columns as text', async (columns) => {
+    await project.solve()
+    const { stdout } = await runCommandLine(['doctor', '--offline'], {
+      cwd: project.folder,
+      clock: systemClock,
+      columns,
+    })
+    const long = stdout.split('\n').filter((line) => line.length > columns && line.trim().includes(' '))
+    expect(long).toEqual([])
+    expect(stdout).toContain('✓ secret')
+  })
+})
