@@ -1,10 +1,14 @@
 // Code that runs inside a page lives in src/widgets/page. It is bundled into strings, at build and when tests, the
 // demo and benchmarks run from source: an import of src/widgets/page/script.ts gets them.
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build, buildSync } from 'esbuild'
+import { build, buildSync, version } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const PAGE = `${root}src/widgets/page`
+const CACHE = join(root, 'node_modules', '.cache', 'solveguard')
 const SCRIPT = /[\\/]src[\\/]widgets[\\/]page[\\/]script\.ts$/
 
 /**
@@ -75,7 +79,9 @@ export const OWN_PROPERTIES = [
 
 /** @type {import('esbuild').BuildOptions} */
 const OPTIONS = {
+  absWorkingDir: root,
   bundle: true,
+  metafile: true,
   minify: true,
   write: false,
   target: ['chrome100', 'firefox100', 'safari15'],
@@ -86,13 +92,22 @@ const OPTIONS = {
 
 /** @type {Record<string, string | false> | undefined} */
 let shortNames
+/** The files, by absolute path, of which something was bundled for pages. */
+const files = new Set([fileURLToPath(import.meta.url), join(root, 'tsconfig.json'), join(root, 'package.json')])
+
+/** @param {import('esbuild').BuildResult} result */
+function noteFiles({ metafile }) {
+  for (const file of Object.keys(metafile?.inputs ?? {})) if (file !== '<stdin>') files.add(resolve(root, file))
+}
 
 /** The short names, the same in all scripts: they are free in each, as they are chosen for all of them at once. */
 function namesOfAll() {
   const entryPoints = ['main', 'init-script', 'hold-script', 'wait-script', 'families'].map(
     (name) => `${PAGE}/${name}.ts`,
   )
-  return buildSync({ ...OPTIONS, entryPoints, format: 'esm', outdir: PAGE, mangleCache: {} }).mangleCache
+  const result = buildSync({ ...OPTIONS, entryPoints, format: 'esm', outdir: PAGE, mangleCache: {} })
+  noteFiles(result)
+  return result.mangleCache
 }
 
 /**
@@ -101,6 +116,7 @@ function namesOfAll() {
 function bundlePage(entry) {
   shortNames ??= namesOfAll()
   const result = buildSync({ ...OPTIONS, ...entry, format: 'iife', mangleCache: { ...shortNames } })
+  noteFiles(result)
   return result.outputFiles?.[0]?.text.trim() ?? ''
 }
 
@@ -129,14 +145,8 @@ export function waitScript() {
  * @returns {Record<string, string>}
  */
 export function familyScripts() {
-  const { metafile } = buildSync({
-    entryPoints: [`${PAGE}/families.ts`],
-    bundle: true,
-    write: false,
-    format: 'esm',
-    metafile: true,
-  })
-  const names = Object.values(metafile.outputs).flatMap((output) => output.exports)
+  const { metafile } = buildSync({ ...OPTIONS, entryPoints: [`${PAGE}/families.ts`], format: 'esm', outdir: PAGE })
+  const names = Object.values(metafile?.outputs ?? {}).flatMap((output) => output.exports)
   return Object.fromEntries(names.map((name) => [name, familyScript(name)]))
 }
 
@@ -153,8 +163,46 @@ function familyScript(name) {
   return bundlePage({ stdin: { contents, resolveDir: PAGE, loader: 'ts' } })
 }
 
-/** The module that stands in for src/widgets/page/script.ts. */
+/**
+ * The module that stands in for src/widgets/page/script.ts. Bundling takes a second, and dozens of processes of a test
+ * run need it: it is kept, with the hash of each file that it was made of.
+ */
 function moduleText() {
+  const path = join(CACHE, 'page-scripts.json')
+  const kept = keptText(path)
+  if (kept !== undefined) return kept
+  const text = bundledText()
+  const hashes = Object.fromEntries([...files].map((file) => [file, hashOf(file)]))
+  mkdirSync(CACHE, { recursive: true })
+  const draft = `${path}.${process.pid}`
+  writeFileSync(draft, JSON.stringify({ version, hashes, text }))
+  // Another process may be reading it.
+  renameSync(draft, path)
+  return text
+}
+
+/**
+ * What a file of `moduleText` holds, if each file that it was made of is as it was then.
+ * @param {string} path
+ * @returns {string | undefined}
+ */
+export function keptText(path) {
+  try {
+    const kept = JSON.parse(readFileSync(path, 'utf8'))
+    const isCurrent = Object.entries(kept.hashes).every(([file, hash]) => hashOf(file) === hash)
+    return isCurrent && kept.version === version ? kept.text : undefined
+  } catch {
+    // There is none yet, or one of its files is gone.
+    return undefined
+  }
+}
+
+/** @param {string} file */
+function hashOf(file) {
+  return createHash('sha256').update(readFileSync(file)).digest('hex')
+}
+
+function bundledText() {
   return [
     `export const observerScript = ${JSON.stringify(observerScript())}`,
     `export const holdScript = ${JSON.stringify(holdScript())}`,

@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { OWN_PROPERTIES } from '../../scripts/page-script.mjs'
+import { coreScript, keptText, OWN_PROPERTIES, observerScript, vitePageScript } from '../../scripts/page-script.mjs'
 
 const WIDGETS = 'src/widgets'
 const sources = readdirSync(WIDGETS, { recursive: true, encoding: 'utf8' })
@@ -19,4 +20,27 @@ test('no property whose name is shortened in the page scripts is known to Node',
   const known = sources.filter(({ file }) => /protocol\.ts$|facts\.ts$/.test(file))
   expect(known.length).toBeGreaterThan(5)
   expect(known.filter(({ text }) => declared.test(text)).map(({ file }) => file)).toEqual([])
+})
+
+test('the page scripts that are kept between processes are what they are bundled to now', () => {
+  const script = resolve(WIDGETS, 'page/script.ts')
+  const text = vitePageScript.load(script)
+  expect(text).toContain(`export const observerScript = ${JSON.stringify(observerScript())}\n`)
+  expect(text).toContain(`export const coreScript = ${JSON.stringify(coreScript())}\n`)
+  expect(vitePageScript.load(script)).toBe(text)
+})
+
+test('page scripts are not taken from what was kept once a file that they were made of is different or gone', () => {
+  const kept = JSON.parse(readFileSync('node_modules/.cache/solveguard/page-scripts.json', 'utf8'))
+  const main = Object.keys(kept.hashes).find((file) => file.endsWith('main.ts')) ?? ''
+  const copy = join(tmpdir(), 'kept.json')
+  const textWith = (change: object) => {
+    writeFileSync(copy, JSON.stringify({ ...kept, ...change }))
+    return keptText(copy)
+  }
+  expect(textWith({})).toBe(kept.text)
+  expect(textWith({ hashes: { ...kept.hashes, [main]: '0' } })).toBeUndefined()
+  expect(textWith({ hashes: { ...kept.hashes, [`${main}.gone`]: '0' } })).toBeUndefined()
+  expect(textWith({ version: '0.0.0' })).toBeUndefined()
+  expect(keptText(join(tmpdir(), 'none.json'))).toBeUndefined()
 })
