@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { WELCOME } from '../../src/testing/site/index.js'
 import { denied, fakeGrant } from './fake-grant.js'
 import { GO, RENDERED, SUBMIT, toolStage } from './stage.js'
-import { eventually, type Tool, type ToolPage, until } from './tool.js'
+import { engineTests, eventually, type Tool, type ToolPage, until } from './tool.js'
 import { variantTests } from './variants-contract.js'
 
 /**
@@ -15,6 +15,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
   describe(tool.name, () => {
     const at = toolStage(tool)
     const { visit, find, calls } = at
+    const engineTest = engineTests(tool)
 
     variantTests(at, {
       checkboxes: [
@@ -100,7 +101,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
     })
 
     describe('reports how a solve ended', () => {
-      test('returns a denial, and throws it only with throwOnDenied', async () => {
+      engineTest('returns a denial, and throws it only with throwOnDenied', async () => {
         await visit('/login')
         at.grant.answer = () => Promise.reject(denied())
         const result = await at.captcha.solve(at.page.native)

@@ -5,7 +5,7 @@ import { inGrace, timedClock } from '../support/stage.js'
 import { expectSight } from '../widgets/sight.js'
 import { denied } from './fake-grant.js'
 import { GO, RENDERED, toolStage } from './stage.js'
-import { eventually, type Tool, type ToolPage, until } from './tool.js'
+import { engineTests, eventually, type Tool, type ToolPage, until } from './tool.js'
 
 /** Advances the clock by the grace only: calls into the page take real time. */
 async function finish<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
@@ -22,6 +22,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
     const vendorClock = manualClock(Date.now())
     const at = toolStage(tool, {}, vendorClock)
     const { visit, find, calls } = at
+    const engineTest = engineTests(tool)
 
     test('skips a widget that a person answered, except with which: all', async () => {
       await visit('/named')
@@ -221,7 +222,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(await find()).toMatchObject([{ answered: true, expired: false }])
     })
 
-    test('buys another token for an expired one as often as the policy allows', async () => {
+    engineTest('buys another token for an expired one as often as the policy allows', async () => {
       await visit('/named', RENDERED, { renewals: 2 })
       at.grant.tokenTtlMs = 100
       for (let count = 1; count <= 3; count++) {
@@ -303,7 +304,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(at.grant.challenges).toEqual([])
     })
 
-    test('pays once for each widget in two calls for one page', async () => {
+    engineTest('pays once for each widget in two calls for one page', async () => {
       await visit('/named')
       const both = await Promise.all([at.captcha.solve(at.page.native), at.captcha.solve(at.page.native)])
       expect(at.grant.challenges).toHaveLength(1)
@@ -311,7 +312,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(await calls()).toBe(1)
     })
 
-    test('solves a list, with the fields that the caller has changed', async () => {
+    engineTest('solves a list, with the fields that the caller has changed', async () => {
       await visit('/v3')
       const which = (await find()).map((challenge) => ({ ...challenge, action: 'buy', minScore: 0.7 as const }))
       await at.captcha.solve(at.page.native, { which })

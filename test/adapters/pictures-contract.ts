@@ -5,7 +5,7 @@ import { type LoopbackServer, reply, serve } from '../../src/testing/shared/http
 import { readDigits } from '../../src/testing/shared/picture.js'
 import { type StandInSite, startSite, WELCOME } from '../../src/testing/site/index.js'
 import { denied, type FakeGrant, fakeGrant } from './fake-grant.js'
-import { type ElementPage, type ElementTool, eventually, type ToolContext, until } from './tool.js'
+import { type ElementPage, type ElementTool, engineTests, eventually, type ToolContext, until } from './tool.js'
 
 const SUBMIT = '#login button'
 const LOADED = '[...document.images].every((image) => image.complete && image.naturalWidth)'
@@ -20,6 +20,7 @@ async function read(shown: PictureChallenge): Promise<string> {
 /** The contract for an adapter whose tool can name elements: pass pictures to the guard, and use its solutions. */
 export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
   describe('pictures', () => {
+    const engineTest = engineTests(tool)
     let site: StandInSite
     let context: ToolContext<P, E, ElementPage<P, E>>
     let page: ElementPage<P, E>
@@ -118,7 +119,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       expect(await page.text('h1.good')).toBe(WELCOME)
     })
 
-    test('takes the instruction of a grid as a string as well', async () => {
+    engineTest('takes the instruction of a grid as a string as well', async () => {
       await visit('/picture/grid', LOADED)
       const instruction = String(await page.evaluate('document.getElementById("instruction").textContent'))
       await captcha.solveGrid({ cells: await page.elements('.cell'), instruction })
@@ -156,7 +157,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       })
     })
 
-    test('throws a denial, and types nothing', async () => {
+    engineTest('throws a denial, and types nothing', async () => {
       await visit('/picture', LOADED)
       grant.readPicture = () => Promise.reject(denied())
       const solving = captcha.solveImage(await page.element('#captcha'), await into())
@@ -206,7 +207,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       expect(await page.evaluate('document.getElementById("answer").value')).toBe('something else')
     })
 
-    test('throws for an aborted solve, and once the captcha is closed', async () => {
+    engineTest('throws for an aborted solve, and once the captcha is closed', async () => {
       await visit('/picture', LOADED)
       grant.readPicture = () => new Promise(() => {})
       const controller = new AbortController()
@@ -224,7 +225,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       await expect(captcha.solveImage(picture)).rejects.toMatchObject({ code: 'GUARD_CLOSED' })
     })
 
-    test('refuses mistyped options before anything is spent', async () => {
+    engineTest('refuses mistyped options before anything is spent', async () => {
       await visit('/picture/grid', LOADED)
       const cells = await page.elements('.cell')
       const wrong = [
@@ -247,7 +248,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       await expect(solving).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
     })
 
-    test('clicks nothing if a user’s own solver returns no cells', async () => {
+    engineTest('clicks nothing if a user’s own solver returns no cells', async () => {
       await visit('/picture/grid', LOADED)
       grant.readPicture = async () => '[1,10]'
       const solving = captcha.solveGrid({ cells: await page.elements('.cell'), instruction: '664' })

@@ -43,6 +43,7 @@ function toolPage(page: Page): ElementPage<Page, Locator> {
 
 const playwright: ElementTool<Page, Locator> = {
   name: 'Playwright',
+  runsEngineTests: true,
   callsOfASolve: 5,
   popups: true,
   async open() {

@@ -1,5 +1,4 @@
-import { type Browser, launch } from 'puppeteer-core'
-import { findFirefox } from '../../scripts/find-browser.mjs'
+import { startFirefox } from '../support/firefox.js'
 import { contract } from './contract.js'
 import { dueContract } from './due-contract.js'
 import { picturesContract } from './pictures-contract.js'
@@ -10,12 +9,7 @@ import { unnamedContract } from './unnamed-contract.js'
 import { variantsContract } from './variants-contract.js'
 import { waitContract } from './wait-contract.js'
 
-/** Firefox over WebDriver BiDi, the only protocol with which Puppeteer controls it. */
-function start(): Promise<Browser> {
-  return launch({ browser: 'firefox', executablePath: findFirefox() ?? '', headless: true })
-}
-
-const firefox = puppeteerTool('Puppeteer on Firefox', start)
+const firefox = puppeteerTool('Puppeteer on Firefox', startFirefox)
 
 contract(firefox)
 variantsContract(firefox)

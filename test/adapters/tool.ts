@@ -1,3 +1,4 @@
+import { test } from 'vitest'
 import type { Captcha, CaptchaOptions } from '../../src/adapters/engine/captcha.js'
 import type { Grant, NarrowingInput } from '../../src/guard/types.js'
 
@@ -39,6 +40,8 @@ export interface Tool<P, E = never, Page extends ToolPage<P> = ToolPage<P>> {
   readonly vendorHost?: string
   /** Whether pages that other pages open are watched from the start. */
   readonly popups?: true
+  /** Whether the tests of what the engine decides by itself, the same with each tool, are run with this one. */
+  readonly runsEngineTests?: true
   /** How often a solve calls into the page. */
   readonly callsOfASolve: number
   /** Opens a fresh browser context. */
@@ -48,6 +51,16 @@ export interface Tool<P, E = never, Page extends ToolPage<P> = ToolPage<P>> {
 
 /** A browser tool that has an adapter, and whose elements can be named. */
 export type ElementTool<P, E> = Tool<P, E, ElementPage<P, E>>
+
+/**
+ * `test` for what the engine decides by itself: it is run with one tool, and the tests beside it show with each tool
+ * that its calls arrive in the page.
+ */
+export function engineTests(tool: { readonly runsEngineTests?: true }): Declare {
+  return tool.runsEngineTests ? test : () => {}
+}
+
+type Declare = (title: string, run: () => Promise<void>) => void
 
 /** Waits until an expression is true in the page, also if its CSP forbids `eval`, or until the test's time limit. */
 export async function until(

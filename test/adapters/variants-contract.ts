@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { WELCOME } from '../../src/testing/site/index.js'
 import { GO, RENDERED, SUBMIT, type ToolStage, toolStage } from './stage.js'
-import { eventually, type Tool, type ToolPage } from './tool.js'
+import { engineTests, eventually, type Tool, type ToolPage } from './tool.js'
 
 const UNKNOWN = '<div class="procaptcha" data-sitekey="stranger" style="height:100px"></div>'
 
@@ -64,6 +64,7 @@ export function variantsContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E
   describe(`${tool.name}: variants of pages`, () => {
     const at = toolStage(tool, { '/unknown': UNKNOWN })
     const { visit, find, calls } = at
+    const engineTest = engineTests(tool)
 
     variantTests(at, {
       checkboxes: [
@@ -165,7 +166,7 @@ export function variantsContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E
       expect(await find()).toMatchObject([{ answered: false, due: true }])
     })
 
-    test('reports an aborted solve', async () => {
+    engineTest('reports an aborted solve', async () => {
       await visit('/login')
       at.grant.answer = () => new Promise(() => {})
       const controller = new AbortController()
@@ -175,7 +176,7 @@ export function variantsContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E
       expect(await solving).toMatchObject({ failed: [{ error: { code: 'SOLVE_ABORTED' } }] })
     })
 
-    test('refuses mistyped options', async () => {
+    engineTest('refuses mistyped options', async () => {
       await visit('/named')
       for (const options of [{ wich: 'all' }, { which: 'al' }, { which: null }]) {
         await expect(at.captcha.solve(at.page.native, options as never)).rejects.toMatchObject({

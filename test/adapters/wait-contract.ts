@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { manualClock } from '../../src/testing/clock.js'
 import { toolStage } from './stage.js'
-import { eventually, type Tool, type ToolPage, until } from './tool.js'
+import { engineTests, eventually, type Tool, type ToolPage, until } from './tool.js'
 
 const API = 'window.grecaptcha && grecaptcha.render'
 const KEY = 'window[Symbol.for("solveguard")]'
@@ -10,6 +10,7 @@ const KEY = 'window[Symbol.for("solveguard")]'
 export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>): void {
   describe('waitFor', () => {
     const at = toolStage(tool, { '/busy': BUSY })
+    const engineTest = engineTests(tool)
 
     test('returns a widget that is there already', async () => {
       await at.visit('/login')
@@ -74,7 +75,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       expect(await waiting).toMatchObject([{ variant: 'v2-invisible', executed: true }])
     })
 
-    test('returns any widget with which: all', async () => {
+    engineTest('returns any widget with which: all', async () => {
       await at.visit('/invisible')
       expect(await at.captcha.waitFor(at.page.native, { which: 'all' })).toMatchObject([{ due: false }])
     })
@@ -135,7 +136,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       await eventually(async () => (await at.page.evaluate(`"onChange" in ${KEY}`)) === false)
     })
 
-    test('uses the clock that it was given', async () => {
+    engineTest('uses the clock that it was given', async () => {
       const clock = manualClock(Date.now())
       await at.visit('/tiny', 'true', {}, { clock })
       let over = false
@@ -152,7 +153,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       expect(await waiting).toMatchObject({ code: 'WAIT_TIMEOUT' })
     })
 
-    test('refuses mistyped options', async () => {
+    engineTest('refuses mistyped options', async () => {
       await at.visit('/login')
       for (const options of [{ wich: 'all' }, { which: 'each' }, { timeout: -1 }, { timeout: '5s' }]) {
         await expect(at.captcha.waitFor(at.page.native, options as never)).rejects.toMatchObject({

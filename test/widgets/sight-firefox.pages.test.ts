@@ -1,6 +1,5 @@
-import { type Browser, launch } from 'puppeteer-core'
+import type { Browser } from 'puppeteer-core'
 import { afterAll, beforeAll, test } from 'vitest'
-import { findFirefox } from '../../scripts/find-browser.mjs'
 import { guardContext } from '../../src/adapters/puppeteer/index.js'
 import type { WidgetFamily } from '../../src/base/challenge.js'
 import { startSite } from '../../src/testing/site/index.js'
@@ -13,6 +12,7 @@ import { startMtcaptcha } from '../../src/testing/vendors/mtcaptcha/index.js'
 import { startTurnstile } from '../../src/testing/vendors/turnstile/index.js'
 import { fakeGrant } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
+import { startFirefox } from '../support/firefox.js'
 import type { Vendor } from '../support/stage.js'
 import { expectSight } from './sight.js'
 
@@ -31,7 +31,7 @@ const PAGES: readonly (readonly [WidgetFamily, string, () => Promise<Vendor>])[]
 let browser: Browser
 
 beforeAll(async () => {
-  browser = await launch({ browser: 'firefox', executablePath: findFirefox() ?? '', headless: true, timeout: 120_000 })
+  browser = await startFirefox()
 })
 afterAll(() => browser?.close())
 
