@@ -2,6 +2,9 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
+/** A process for each site, as browsers with windows have by themselves. */
+export const PROCESS_PER_SITE = '--site-per-process'
+
 /** What Chromium needs to run as root in a container, and to keep to itself while it is tested. */
 export const CHROMIUM_FLAGS = [
   '--no-sandbox',
@@ -11,8 +14,7 @@ export const CHROMIUM_FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  // A process for each site, as browsers with windows have by themselves.
-  '--site-per-process',
+  PROCESS_PER_SITE,
 ]
 
 /** Chromium without windows: what Playwright runs unless a window is wanted, at a third of the CPU time. */

@@ -7,7 +7,7 @@ import { CODES, SolveguardError } from '../../src/base/errors.js'
 import { parseChallenge } from '../../src/guard/admission/parse-challenge.js'
 import { startRecaptcha } from '../../src/testing/vendors/recaptcha/index.js'
 import { type FakeGrant, fakeGrant } from '../adapters/fake-grant.js'
-import { sharedBrowser } from '../support/browser.js'
+import { widgetBrowser } from '../support/browser.js'
 
 /*
  * Generated pages: elements of every family with any text in their attributes, and vendors' globals with any value.
@@ -31,7 +31,7 @@ afterAll(async () => {
   await vendor?.close()
 })
 beforeEach(async () => {
-  context = await (await sharedBrowser()).newContext()
+  context = await (await widgetBrowser()).newContext()
   // No request leaves: the test answers for the page, and everything else is missing.
   await context.route('**/*', (route) =>
     route.request().isNavigationRequest() && route.request().frame().parentFrame() === null

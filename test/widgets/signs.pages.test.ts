@@ -22,7 +22,7 @@ import { coreScript, familyScripts, observerScript } from '../../src/widgets/pag
 import { WIDGETS } from '../../src/widgets/table.js'
 import { fakeGrant } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
-import { sharedBrowser } from '../support/browser.js'
+import { widgetBrowser } from '../support/browser.js'
 
 const VENDORS = {
   recaptcha: startRecaptcha,
@@ -51,7 +51,7 @@ async function bothIn(frame: Frame): Promise<[string, string]> {
 test.each(FAMILIES)('no family is hidden for want of signs, in any page of %s', async (family) => {
   await using vendor = await VENDORS[family]()
   await using site = await startSite({ [family]: vendor })
-  const context = await (await sharedBrowser()).newContext()
+  const context = await (await widgetBrowser()).newContext()
   try {
     const captcha = await guardContext(fakeGrant({ issue: () => '' }), context)
     for (const path of Object.keys(SITE_FAMILIES[family].pages)) {
@@ -81,7 +81,7 @@ test.each(FAMILIES)('no family is hidden for want of signs, in any page of %s', 
 test('a page that shows no sign is sent no family, and one that shows one later is', async () => {
   await using vendor = await startRecaptcha()
   await using site = await startSite({ recaptcha: vendor })
-  const context = await (await sharedBrowser()).newContext()
+  const context = await (await widgetBrowser()).newContext()
   try {
     const captcha = await guardContext(fakeGrant(vendor), context)
     const page = await context.newPage()
@@ -103,7 +103,7 @@ test('a page that shows no sign is sent no family, and one that shows one later 
 test('a page that says again and again that families are missing is asked a bounded number of times', async () => {
   await using vendor = await startRecaptcha()
   await using site = await startSite({ recaptcha: vendor })
-  const context = await (await sharedBrowser()).newContext()
+  const context = await (await widgetBrowser()).newContext()
   try {
     const captcha = await guardContext(fakeGrant(vendor), context)
     const page = await context.newPage()

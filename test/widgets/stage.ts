@@ -10,7 +10,7 @@ import { WELCOME } from '../../src/testing/site/index.js'
 import type { FoundChallenge } from '../../src/widgets/widget.js'
 import { type FakeGrant, fakeGrant } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
-import { sharedBrowser } from '../support/browser.js'
+import { widgetBrowser } from '../support/browser.js'
 import { fixturePages } from '../support/fixture-pages.js'
 import { type Mutable, setStage, type Vendor, type VendorStage } from '../support/stage.js'
 
@@ -72,7 +72,7 @@ export function stage<V extends Vendor>(
     start: () => start({ clock: vendorClock }),
     pages,
     async open(vendor) {
-      at.browser = await sharedBrowser()
+      at.browser = await widgetBrowser()
       const context = await at.browser.newContext()
       await prepare(context, vendor)
       return context

@@ -9,7 +9,7 @@ import { type StandInAltcha, startAltcha } from '../../../src/testing/vendors/al
 import { type StandInCap, startCap } from '../../../src/testing/vendors/cap/index.js'
 import { eventually } from '../../adapters/tool.js'
 import { type Rig, rig } from '../../guard/support.js'
-import { sharedBrowser } from '../../support/browser.js'
+import { widgetBrowser } from '../../support/browser.js'
 import { bundle } from './bundle.js'
 
 let altcha: StandInAltcha
@@ -74,7 +74,7 @@ afterAll(async () => {
 })
 
 beforeEach(async () => {
-  context = await (await sharedBrowser()).newContext()
+  context = await (await widgetBrowser()).newContext()
 })
 
 afterEach(async () => {
