@@ -1,20 +1,40 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Files that take longest, longest first: begun last, one of them would run alone in the end. */
+/**
+ * Files that take the most CPU time, most first: begun last, one of them would run alone in the end. Of each project,
+ * those with ten seconds and more, by what the file's processes used on their own.
+ */
 const SLOWEST = [
   'adapters/puppeteer-firefox.pages',
   'adapters/webdriver/classic.pages',
-  'adapters/webdriver/bidi.pages',
   'adapters/playwright.pages',
+  'adapters/webdriver/bidi.pages',
   'adapters/puppeteer.pages',
+  'widgets/families/geetest.pages',
+  'widgets/signs.pages',
+  'widgets/families/hcaptcha.pages',
+  'widgets/families/turnstile.pages',
   'adapters/webdriver/sessions.pages',
-  'e2e/demo.processes',
+  'widgets/solutions.pages',
+  'widgets/families/recaptcha.pages',
+  'adapters/webdriver/webdriverio.pages',
+  'widgets/hostile.pages',
+  'widgets/corpus.pages',
+  'widgets/sight-firefox.pages',
   'guard/crash.processes',
   'ledger/file.processes',
+  'adapters/playwright-test.processes',
+  'intercept/register.processes',
+  'e2e/demo.processes',
   'ledger/redis-crash.processes',
-  'ledger/redis-server.processes',
+  'guard/ending.processes',
+  'base/bounded-bytes.processes',
   'secrets/vault.processes',
+  'ledger/redis-server.processes',
+  'audit/verify',
+  'ledger/file',
   'guard/spending/money',
+  'project/snippets',
   'policy/schedule',
   'project/docs',
 ].map((name) => `/test/${name}.test.ts`)
