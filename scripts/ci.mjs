@@ -9,10 +9,10 @@ const CURRENT_NODE = 26
 
 /**
  * What a current Node may change is in the other files: files and SQLite, sockets and TLS, processes, modules and
- * workers. Pages and browser tools run in browsers; a widget, a policy, a service's wire and what the guard decides on a
- * test's clock are plain data. The servers of Redis are the same on each Node: `test/ledger/redis.processes.test.ts`
- * has the client. Processes that are killed meet the other SQLite in `test/ledger/file.processes.test.ts` and in the
- * faults.
+ * workers. Pages and browser tools run in browsers; a widget, a policy, a service's wire and what the guard decides on
+ * a test's clock are plain data. The servers of Redis are the same on each Node, and the client is in
+ * `test/ledger/redis.processes.test.ts`. Processes that are killed meet the other SQLite in
+ * `test/ledger/file.processes.test.ts` and in the faults.
  */
 const NOT_ABOUT_NODE = [
   'test/{widgets,policy,project,solvers,adapters}/**',
