@@ -48,6 +48,10 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     what: 'the defence matrix against your configuration, on stand-ins: which layer answers, what could be taken',
     load: () => import('./commands/drill.js'),
   },
+  'stand-ins': {
+    what: 'services and vendors on this machine, for your own suite: no key, no cost, no internet',
+    load: () => import('./commands/stand-ins.js'),
+  },
   demo: {
     what: 'one guarded solve in a real browser, and each layer at work, on stand-ins: no key, no money',
     load: () => import('./commands/demo.js'),

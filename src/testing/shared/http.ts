@@ -2,16 +2,20 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { readBounded } from '../../base/bounded-bytes.js'
 
-/** A server on loopback, on any free port. */
+/** A server on loopback, or where it was told to listen, on any free port. */
 export interface LoopbackServer {
   readonly port: number
   close(): Promise<void>
 }
 
-/** Serves until closed. If the handler throws or rejects, only its connection is closed. */
+/**
+ * Serves until closed. If the handler throws or rejects, only its connection is closed.
+ * @param host the address to listen on
+ */
 export async function serve(
   handle: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>,
   port = 0,
+  host = '127.0.0.1',
 ): Promise<LoopbackServer> {
   const server = createServer((request, response) => {
     void Promise.resolve()
@@ -21,7 +25,7 @@ export async function serve(
   server.on('clientError', (_, socket) => socket.destroy())
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, '127.0.0.1', resolve)
+    server.listen(port, host, resolve)
   })
   return {
     port: (server.address() as AddressInfo).port,

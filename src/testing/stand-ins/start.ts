@@ -48,6 +48,12 @@ export interface StandInsOptions {
    */
   readonly port?: number | undefined
   /**
+   * The address to listen on. Whoever reaches another one than loopback can use the stand-ins: they are no secret, and
+   * have no limits.
+   * @default '127.0.0.1'
+   */
+  readonly host?: string | undefined
+  /**
    * How long the services take to solve a task, ms.
    * @default 0
    */
@@ -72,7 +78,7 @@ export interface StandIns extends StandInAddresses, AsyncDisposable {
  * await using standIns = await startStandIns({ port: 4100 })
  * await routeVendors(context, standIns.vendors)
  */
-export async function startStandIns({ port, solveMs = 0 }: StandInsOptions = {}): Promise<StandIns> {
+export async function startStandIns({ port, host, solveMs = 0 }: StandInsOptions = {}): Promise<StandIns> {
   const standIns = await startVendors()
   const services = Object.fromEntries(
     await Promise.all(
@@ -87,7 +93,13 @@ export async function startStandIns({ port, solveMs = 0 }: StandInsOptions = {})
       ]),
     ),
   ) as Record<StandInServiceName, SolverService>
-  const server = await serve(handle, port)
+  const behind = [...Object.values(standIns), ...Object.values(services)]
+  const closeBehind = () => Promise.all(behind.map((one) => one.close()))
+  // Last of all: what answers can be used. A port that is taken leaves nothing behind.
+  const server = await serve(handle, port, host).catch(async (error: unknown) => {
+    await closeBehind()
+    throw error
+  })
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '/', 'http://stand-ins')
@@ -105,7 +117,7 @@ export async function startStandIns({ port, solveMs = 0 }: StandInsOptions = {})
   }
 
   async function close(): Promise<void> {
-    await Promise.all([server, ...Object.values(standIns), ...Object.values(services)].map((one) => one.close()))
+    await Promise.all([server.close(), closeBehind()])
   }
 
   return {
