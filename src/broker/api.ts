@@ -127,8 +127,8 @@ export class OwnInterface {
 
   /** Nothing of the key: what a holder of a token may know. */
   async #status({ grant }: Caller): Promise<BrokerResponse> {
-    const { name, day, minute, slots, paused, schedule } = await grant.status()
-    return jsonReply(200, { name, day, minute, slots, paused, schedule })
+    const { name, day, minute, slots, paused, schedule, links } = await grant.status()
+    return jsonReply(200, { name, day, minute, slots, paused, schedule, links })
   }
 }
 

@@ -175,9 +175,9 @@ export class PolicyGrant implements Grant, GrantContext {
     return this.#solving.pipeline.solve(this, withVariant(challenge), options)
   }
 
-  async explain(challengeOrUrl: ChallengeInput | string, { at }: ExplainOptions = {}): Promise<Verdict> {
+  async explain(challengeOrUrl: ChallengeInput | string, { at, pageLoad }: ExplainOptions = {}): Promise<Verdict> {
     const asked = typeof challengeOrUrl === 'string' ? challengeOrUrl : withVariant(challengeOrUrl)
-    return this.#solving.pipeline.explain(this, asked, at && timeOf(at))
+    return this.#solving.pipeline.explain(this, asked, at && timeOf(at), pageLoad)
   }
 
   stream(challenges: Iterable<ChallengeInput> | AsyncIterable<ChallengeInput>, options?: StreamOptions): SolveStream {

@@ -310,6 +310,12 @@ export interface ExplainOptions {
    * @default now
    */
   at?: Date | undefined
+  /**
+   * The page load whose solves are counted for `policy.budget.perPage`: the object that `solve` was given.
+   *
+   * @default none: the solve would be the first of its load
+   */
+  pageLoad?: object | undefined
 }
 
 /** What one layer says to a solve. */

@@ -92,6 +92,9 @@ const amount = z
   .transform((value) => value as Money)
 const count = z.number().int()
 
+const pause = z.object({ code: text(64), message: text(2_000), at: z.number() })
+const MAX_LINKS = 8
+
 /** The state of a token's budget. Times are ISO 8601; amounts are micro-dollars. */
 export const statusShape = z.object({
   day: z.object({
@@ -105,7 +108,22 @@ export const statusShape = z.object({
   }),
   minute: z.object({ cap: count.optional(), used: count }),
   slots: z.object({ cap: count.optional(), used: count }),
-  paused: z.object({ code: text(64), message: text(2_000), at: z.number() }).optional(),
+  paused: pause.optional(),
+  /** For each link of the token, the one that was issued first. */
+  links: z
+    .array(
+      z.object({
+        id: text(64),
+        subject: text(100).optional(),
+        expiresAt: at,
+        spent: amount,
+        reserved: amount,
+        revoked: pause.optional(),
+        paused: pause.optional(),
+      }),
+    )
+    .max(MAX_LINKS)
+    .optional(),
   schedule: z.object({ open: z.boolean(), changesAt: at.optional(), timeZone: text(64).optional() }),
 })
 

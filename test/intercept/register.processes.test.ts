@@ -46,6 +46,8 @@ afterAll(async () => {
 })
 
 interface AppOptions {
+  /** Modules to load before. */
+  readonly before?: readonly string[]
   readonly node?: string
   readonly env?: Record<string, string>
 }
@@ -54,13 +56,14 @@ interface AppOptions {
 async function app(
   file: string,
   args: readonly string[],
-  { node = process.execPath, env: more = {} }: AppOptions = {},
+  { node = process.execPath, env: more = {}, before = [] }: AppOptions = {},
 ) {
   const stateDir = mkdtempSync(join(tmpdir(), 'register-'))
   try {
     const env = { ...process.env, SOLVEGUARD_KEY: service.key, SOLVEGUARD_STATE_DIR: stateDir, ...more }
     const options = { cwd: project, env, timeout: 150_000 }
-    const { stdout, stderr } = await run(node, ['--import', 'solveguard/register', file, ...args], options)
+    const loaded = [...before, 'solveguard/register'].flatMap((name) => ['--import', name])
+    const { stdout, stderr } = await run(node, [...loaded, file, ...args], options)
     return { result: JSON.parse(stdout) as Record<string, unknown>, stderr }
   } finally {
     rmSync(stateDir, { recursive: true, force: true })
@@ -116,6 +119,43 @@ describe('node --import solveguard/register', () => {
       await expect.poll(() => onward.asked).toContain('api.capsolver.com:443')
     } finally {
       await onward.close()
+      answers.closeAllConnections()
+      await new Promise((resolve) => answers.close(resolve))
+    }
+  })
+
+  it("lets the guard's own calls reach the service directly, by its name, where no proxy is set", async () => {
+    const authority = makeAuthority()
+    const keys: unknown[] = []
+    const answers = createServer(authority.sign('api.capsolver.com'), async (request, reply) => {
+      const parts: Buffer[] = []
+      for await (const part of request) parts.push(part as Buffer)
+      keys.push(JSON.parse(Buffer.concat(parts).toString()).clientKey)
+      reply.setHeader('content-type', 'application/json')
+      reply.end('{"errorId":0,"taskId":"61138bb6-19fb-11ec-a9c8-0242ac110006"}')
+    })
+    const baseUrl = `https://api.capsolver.com:${await listen(answers)}`
+    const config = `import { capSolver } from 'solveguard/solvers'
+      export default {
+        solver: capSolver({ baseUrl: '${baseUrl}' }),
+        ca: ${JSON.stringify(authority.cert)},
+        policy: { origins: ['https://staging.example.com'] },
+      }`
+    writeFileSync(join(project, 'direct.config.mjs'), config)
+    // The machine's resolver, for a machine on which the service's name leads here.
+    const resolver = `import dns from 'node:dns'
+      const { lookup } = dns
+      dns.lookup = (name, options, found) => lookup(name === 'api.capsolver.com' ? '127.0.0.1' : name, options, found)`
+    writeFileSync(join(project, 'resolver.mjs'), resolver)
+    try {
+      const { result } = await app('own-calls.mjs', [PAGE, SITEKEY], {
+        before: ['./resolver.mjs'],
+        env: { SOLVEGUARD_CONFIG: join(project, 'direct.config.mjs'), SOLVEGUARD_KEY: 'CAP-0123456789' },
+      })
+      expect(result).toMatchObject({ errorId: 0, taskId: expect.any(String) })
+      await expect.poll(() => keys).toContain('CAP-0123456789')
+      expect(keys).not.toContain('none')
+    } finally {
       answers.closeAllConnections()
       await new Promise((resolve) => answers.close(resolve))
     }

@@ -106,9 +106,9 @@ export class RemoteGrant implements Grant, RemoteGrantContext {
     return solveStream(context, pipeline, this, withVariants(challenges), options)
   }
 
-  async explain(challengeOrUrl: ChallengeInput | string, { at }: ExplainOptions = {}): Promise<Verdict> {
+  async explain(challengeOrUrl: ChallengeInput | string, { at, pageLoad }: ExplainOptions = {}): Promise<Verdict> {
     const asked = typeof challengeOrUrl === 'string' ? challengeOrUrl : withVariant(challengeOrUrl)
-    return this.#deps.solving.explain(this, asked, at && timeOf(at))
+    return this.#deps.solving.explain(this, asked, at && timeOf(at), pageLoad)
   }
 
   narrow(narrowing: NarrowingInput, { name, subject }: NarrowOptions = {}): Grant {
@@ -120,7 +120,7 @@ export class RemoteGrant implements Grant, RemoteGrantContext {
   async status(): Promise<Status> {
     const { context, calls, solving } = this.#deps
     if (context.closed) throw closed()
-    const { day, ...state } = await calls.status(this.#token.secret)
+    const { day, links = [], ...state } = await calls.status(this.#token.secret)
     const { place } = calls
     const key = { place: `the broker ${place}`, known: [] }
     return printedAsSentence({
@@ -128,7 +128,7 @@ export class RemoteGrant implements Grant, RemoteGrantContext {
       day: inUsdToo(day),
       name: this.path.at(-1) as string,
       subjects: this.subjects,
-      links: [],
+      links,
       pauses: [],
       key,
       egress: 'direct',

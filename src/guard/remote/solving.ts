@@ -220,9 +220,16 @@ export class RemoteSolving {
   }
 
   /** What the layers say that are decided here. The broker is not asked. @param at wall-clock ms */
-  explain(grant: GrantContext, challengeOrUrl: AnyChallenge | string, at = this.#context.clock.now()): Verdict {
+  explain(
+    grant: GrantContext,
+    challengeOrUrl: AnyChallenge | string,
+    at = this.#context.clock.now(),
+    pageLoad?: object,
+  ): Verdict {
     if (this.#context.closed) throw closed()
-    const { findings, free } = explainFreeLayers(grant, challengeOrUrl, at)
+    const { findings, free } = explainFreeLayers(grant, challengeOrUrl, at, () =>
+      this.#pageLimits.check(grant, pageLoad),
+    )
     const isFree = free !== undefined
     for (const layer of ['secret', 'network', 'spending'] as const) findings.note(layer, free ?? UNASKED, isFree)
     findings.note('audit', UNASKED)

@@ -35,6 +35,7 @@ const NO_PAST = 'What counted then is not known: a ledger keeps what counts now.
 /**
  * What each layer would say to a solve, by the same code as the solve, without anything that a solve does.
  * @param at wall-clock ms
+ * @param checkPage throws the denial of the page load
  * @throws SolveguardError `CHALLENGE_INVALID`, `GUARD_CLOSED`
  */
 export async function explain(
@@ -43,9 +44,10 @@ export async function explain(
   grant: GrantContext,
   challengeOrUrl: AnyChallenge | string,
   at: number,
+  checkPage: () => void,
 ): Promise<Verdict> {
   if (deps.closed) throw closed()
-  const { challenge, findings, free } = explainFreeLayers(grant, challengeOrUrl, at)
+  const { challenge, findings, free } = explainFreeLayers(grant, challengeOrUrl, at, checkPage)
   if (free !== undefined)
     for (const layer of ['secret', 'network', 'spending'] as const) findings.note(layer, free, true)
   else await explainAccounts(deps, selector, grant, challenge, at, findings)
@@ -57,12 +59,14 @@ export async function explain(
 
 /**
  * What the layers say that need nothing but the policy, and why the challenge costs nothing, if so.
+ * @param checkPage throws the denial of the page load
  * @throws SolveguardError `CHALLENGE_INVALID`
  */
 export function explainFreeLayers(
   grant: Pick<GrantContext, 'gate' | 'policy'>,
   challengeOrUrl: AnyChallenge | string,
   at: number,
+  checkPage: () => void,
 ) {
   const isUrl = typeof challengeOrUrl === 'string'
   const challenge = parseChallenge(isUrl ? { ...WIDGET_OF_URL, pageUrl: challengeOrUrl } : challengeOrUrl)
@@ -71,7 +75,10 @@ export function explainFreeLayers(
   findings.deny(grant.gate.originDenial('page', pageUrl))
   if (frameUrl !== undefined) findings.deny(grant.gate.originDenial('frame', frameUrl))
   findings.attempt(() => grant.gate.admitTime(at))
-  return { challenge, findings, free: findings.attempt(() => whyFree(grant, challenge)) }
+  const free = findings.attempt(() => whyFree(grant, challenge))
+  // A free answer does not count for its page.
+  if (free === undefined) findings.attempt(checkPage)
+  return { challenge, findings, free }
 }
 
 /** Why a challenge costs nothing, if so: then neither a key nor a budget is asked. */

@@ -126,8 +126,14 @@ export class SolvePipeline {
   }
 
   /** What each layer would say to a solve. @param at wall-clock ms */
-  explain(grant: GrantContext, challengeOrUrl: AnyChallenge | string, at = this.#deps.clock.now()): Promise<Verdict> {
-    return explain(this.#deps, this.#steps.selector, grant, challengeOrUrl, at)
+  explain(
+    grant: GrantContext,
+    challengeOrUrl: AnyChallenge | string,
+    at = this.#deps.clock.now(),
+    pageLoad?: object,
+  ): Promise<Verdict> {
+    const checkPage = (): void => this.#pageLimits.check(grant, pageLoad)
+    return explain(this.#deps, this.#steps.selector, grant, challengeOrUrl, at, checkPage)
   }
 
   /** The layers before money: origin, time, secret, network. Then it starts the job. */

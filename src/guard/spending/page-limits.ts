@@ -38,17 +38,25 @@ export class PageLimits {
    */
   count({ policy }: GrantContext, pageLoad: object | undefined): void {
     if (pageLoad === undefined) return
-    const load = this.#of(pageLoad)
+    this.check({ policy }, pageLoad)
+    this.#of(pageLoad).solves++
+  }
+
+  /**
+   * Whether a solve would be counted. Changes nothing.
+   * @throws DeniedError `PAGE_LIMIT_REACHED`
+   */
+  check({ policy }: Pick<GrantContext, 'policy'>, pageLoad: object | undefined): void {
+    if (pageLoad === undefined) return
+    const { solves } = this.#of(pageLoad)
     const { perPage } = policy.budget
-    if (perPage !== undefined && load.solves >= perPage) {
-      throw denied(
-        'PAGE_LIMIT_REACHED',
-        `This page load has used ${load.solves} of the ${counted(perPage, 'solve')} that policy.budget.perPage allows.`,
-        undefined,
-        { details: { limit: perPage, used: load.solves } },
-      )
-    }
-    load.solves++
+    if (perPage === undefined || solves < perPage) return
+    throw denied(
+      'PAGE_LIMIT_REACHED',
+      `This page load has used ${solves} of the ${counted(perPage, 'solve')} that policy.budget.perPage allows.`,
+      undefined,
+      { details: { limit: perPage, used: solves } },
+    )
   }
 
   /** A solve cost nothing: it does not count for its page load. */

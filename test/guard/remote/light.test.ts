@@ -92,6 +92,39 @@ describe('a guard that holds no key', () => {
     expect(service.tasks).toHaveLength(1)
   })
 
+  it('explains what a page load has left, as the guard with the key does, and counts nothing', async () => {
+    const { light, guard } = await lightRig({ token: { budget: { perPage: 1 } } })
+    for (const grant of [light, guard.narrow({ budget: { perPage: 1 } })]) {
+      const pageLoad = {}
+      const spending = async () => {
+        const { allowed, code, layers } = await grant.explain(challenge, { pageLoad })
+        return [allowed, code, layers.find(({ layer }) => layer === 'spending')?.ok]
+      }
+      for (let i = 0; i < 3; i++) expect(await spending()).toEqual([true, undefined, true])
+      await grant.solve(challenge, { pageLoad })
+      for (let i = 0; i < 3; i++) expect(await spending()).toEqual([false, 'PAGE_LIMIT_REACHED', false])
+      expect((await grant.explain(challenge)).allowed).toBe(true)
+      expect((await grant.explain(elsewhere, { pageLoad })).code).toBe('ORIGIN_NOT_NAMED')
+    }
+  })
+
+  it('shows for each link of its token what was spent, and what stops it', async () => {
+    const { light, guard } = await lightRig({ tokenOptions: { subject: 'ci-4711' } })
+    const narrower = light.narrow({ budget: { perDay: usd(0.01) } }, { subject: 'sign-in' })
+    await light.solve(challenge)
+    await narrower.solve(challenge)
+    const { links } = await narrower.status()
+    expect(links.map(({ subject, spent, reserved }) => ({ subject, spent, reserved }))).toEqual([
+      { subject: 'ci-4711', spent: 2_000, reserved: 0 },
+      { subject: 'sign-in', spent: 1_000, reserved: 0 },
+    ])
+    expect(links.every(({ expiresAt }) => expiresAt instanceof Date && expiresAt.getTime() > Date.now())).toBe(true)
+    const grant = await guard.verifyToken((await light.issueToken({})).token)
+    expect((await light.status()).links).toEqual((await grant.status()).links.slice(0, 1))
+    await guard.pause('It loops.', { token: links[0]?.id ?? '' })
+    expect((await light.status()).links[0]?.paused).toMatchObject({ message: 'It loops.' })
+  })
+
   it('narrows offline: each grant is a link of the token, of one budget for one name', async () => {
     const { light, service, guard } = await lightRig()
     const one = light.narrow({ budget: { perDay: usd(0.001) } }, { name: 'sign-in', subject: 'test-1' })
