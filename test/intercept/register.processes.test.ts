@@ -16,6 +16,13 @@ import { makeProject } from './project.js'
 
 const run = promisify(execFile)
 const PAGE = 'https://staging.example.com/login'
+/** What CapSolver replies to a task that it has solved at once. */
+const SOLVED = JSON.stringify({
+  errorId: 0,
+  taskId: '61138bb6-19fb-11ec-a9c8-0242ac110006',
+  status: 'ready',
+  solution: { gRecaptchaResponse: '03AF' },
+})
 const SITEKEY = '6LcAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
 
 let project: string
@@ -99,9 +106,7 @@ describe('node --import solveguard/register', () => {
     const authority = makeAuthority()
     const answers = createServer(authority.sign('api.capsolver.com'), (_, reply) => {
       reply.setHeader('content-type', 'application/json')
-      reply.end(
-        '{"errorId":0,"taskId":"61138bb6-19fb-11ec-a9c8-0242ac110006","status":"ready","solution":{"gRecaptchaResponse":"03AF"}}',
-      )
+      reply.end(SOLVED)
     })
     const onward = await startConnectProxy(await listen(answers))
     const config = `import { capSolver } from 'solveguard/solvers'
@@ -132,7 +137,7 @@ describe('node --import solveguard/register', () => {
       for await (const part of request) parts.push(part as Buffer)
       keys.push(JSON.parse(Buffer.concat(parts).toString()).clientKey)
       reply.setHeader('content-type', 'application/json')
-      reply.end('{"errorId":0,"taskId":"61138bb6-19fb-11ec-a9c8-0242ac110006"}')
+      reply.end(SOLVED)
     })
     const baseUrl = `https://api.capsolver.com:${await listen(answers)}`
     const config = `import { capSolver } from 'solveguard/solvers'
