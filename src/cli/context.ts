@@ -20,6 +20,11 @@ export interface CliHost {
   readonly clock: Clock
   /** Aborted by the first signal, with an `Interruption`. */
   readonly signal: AbortSignal
+  /**
+   * From now on signals end nothing here: the command takes them itself, such as to pass them on.
+   * @default the host has none
+   */
+  readonly ownSignals?: (() => void) | undefined
 }
 
 /** Colors for a stream: without a terminal, each function returns its text unchanged. */

@@ -12,8 +12,11 @@ export async function runProcess(): Promise<void> {
     if (controller.signal.aborted) process.exit(interruption.exitCode)
     controller.abort(interruption)
   }
-  process.on('SIGINT', () => end(new Interruption('SIGINT', 130)))
-  process.on('SIGTERM', () => end(new Interruption('SIGTERM', 143)))
+  const listeners = {
+    SIGINT: () => end(new Interruption('SIGINT', 130)),
+    SIGTERM: () => end(new Interruption('SIGTERM', 143)),
+  }
+  process.on('SIGINT', listeners.SIGINT).on('SIGTERM', listeners.SIGTERM)
   for (const stream of [process.stdout, process.stderr]) {
     // Nobody reads any more, as after `| head`: the command ends, and says so to nobody.
     stream.on('error', () => controller.signal.aborted || end(new Interruption('EPIPE', 1)))
@@ -26,5 +29,6 @@ export async function runProcess(): Promise<void> {
     cwd: process.cwd(),
     clock: systemClock,
     signal: controller.signal,
+    ownSignals: () => void process.off('SIGINT', listeners.SIGINT).off('SIGTERM', listeners.SIGTERM),
   })
 }
