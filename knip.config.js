@@ -9,8 +9,6 @@ export default {
     ...Object.values(ENTRIES).map((file) => `src/${file}.ts`),
     'src/demo/*.ts',
     'src/cli/main.ts',
-    // Their commands are being built.
-    'src/cli/{serve,run,tokens}/*.ts',
     // Bundled into strings by scripts/page-script.mjs.
     'src/widgets/page/{main,init-script,hold-script,wait-script,add-family}.ts',
     'scripts/**/*.mjs',

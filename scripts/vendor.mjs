@@ -7,7 +7,7 @@ import * as esbuild from 'esbuild'
 import { root } from './setup.mjs'
 
 /** What may be bundled, as it is imported. */
-export const VENDORED = ['commander', '@clack/prompts', '@bomb.sh/tab/commander', 'c12']
+export const VENDORED = ['commander', '@clack/prompts', '@bomb.sh/tab/commander', 'c12', 'fastify', 'pino']
 
 /** The folders of src/ whose files may import them. */
 export const COMMAND_FOLDERS = ['cli']

@@ -8,7 +8,9 @@ export interface CommandRow {
 }
 
 /** Commands that have further ones: `audit verify` is in `audit`. */
-export const GROUPS: Readonly<Record<string, string>> = {}
+export const GROUPS: Readonly<Record<string, string>> = {
+  token: 'tokens in place of keys: issue, narrow, inspect, revoke, handle',
+}
 
 /** The commands by their names, in the order of the help. */
 export const COMMANDS: Readonly<Record<string, CommandRow>> = {
@@ -43,6 +45,34 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   config: {
     what: 'which configuration holds, and where each value is from',
     load: () => import('./commands/config.js'),
+  },
+  serve: {
+    what: 'a broker: clients of the services, in any language, with tokens in place of keys',
+    load: () => import('./commands/serve.js'),
+  },
+  run: {
+    what: 'a command that has no key in its environment: a token, the way to a broker and its CA in place of it',
+    load: () => import('./commands/run.js'),
+  },
+  'token issue': {
+    what: 'issues a token, which stands for a narrower policy for a while',
+    load: () => import('./commands/token/issue.js'),
+  },
+  'token narrow': {
+    what: 'makes a narrower token of a token, offline',
+    load: () => import('./commands/token/narrow.js'),
+  },
+  'token inspect': {
+    what: 'what a token states: its guard, links, limits and expiry; or whether it is good',
+    load: () => import('./commands/token/inspect.js'),
+  },
+  'token revoke': {
+    what: 'ends every token that has a link',
+    load: () => import('./commands/token/revoke.js'),
+  },
+  'token handle': {
+    what: 'makes a handle of 32 characters for a token',
+    load: () => import('./commands/token/handle.js'),
   },
   drill: {
     what: 'the defence matrix against your configuration, on stand-ins: which layer answers, what could be taken',

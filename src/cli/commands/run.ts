@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Option } from 'commander'
 import type { Duration } from '../../policy/duration.js'
 import { formatUsd } from '../../policy/money.js'
@@ -66,7 +66,7 @@ export const command = defineCommand<RunOptions, [command: string[]]>({
         format: context.stderr.isTTY === true ? 'text' : 'json',
         write: (line) => void context.stderr.write(line),
       }),
-      registerFile: join(import.meta.dirname, '../../intercept/register.js'),
+      registerFile: join(dirname(import.meta.filename), '../../intercept/register.js'),
     })
     if (problem !== undefined) context.note(`solveguard: ${problem}`)
     const amount = spent === undefined ? 'What it has spent is not known.' : `Spent ${formatUsd(spent)}.`

@@ -97,7 +97,7 @@ function maskedField(name: string, value: unknown, depth: number): unknown {
 }
 
 /** A text without what may be a secret in it. */
-export function maskedText(text: string): string {
+function maskedText(text: string): string {
   return SECRET_TEXTS.reduce((shown, [pattern, mask]) => shown.replace(pattern, mask), text)
 }
 

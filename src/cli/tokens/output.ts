@@ -52,7 +52,10 @@ export function checkOutput({ stdout }: CommandContext, { out, show }: OutputOpt
  * @param value all of it, with `--json`
  */
 export function passOn(context: CommandContext, { out }: OutputOptions, secret: string, value: object): void {
-  if (out === undefined) return context.result(value, secret)
+  if (out === undefined) {
+    context.result(value, secret)
+    return
+  }
   const path = resolve(context.cwd, out)
   try {
     // A file that exists keeps its mode, and may be a link to elsewhere.

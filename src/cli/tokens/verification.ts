@@ -1,4 +1,4 @@
-import type { DayStatus, PauseReason, Status } from '../../guard/types.js'
+import type { DayStatus, Status } from '../../guard/types.js'
 import { formatUsd } from '../../policy/money.js'
 
 /** What a guard says of a token that it has verified. */
@@ -6,7 +6,7 @@ export interface VerifiedFacts {
   readonly guard: string
   readonly links: Status['links']
   readonly day: DayStatus
-  readonly paused: PauseReason | null
+  readonly paused: NonNullable<Status['paused']> | null
 }
 
 /** The same for people. */
