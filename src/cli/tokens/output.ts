@@ -69,7 +69,8 @@ export function passOn(context: CommandContext, { out }: OutputOptions, secret: 
 const TOKEN = 'SOLVEGUARD_TOKEN'
 
 /**
- * The token that a command is about: from the place of `--token`, else from `SOLVEGUARD_TOKEN`, else from standard input.
+ * The token that a command is about: from the place of `--token`, else from `SOLVEGUARD_TOKEN`, else from standard
+ * input.
  * @throws SolveguardError `COMMAND_INVALID`
  */
 export async function tokenOf(context: CommandContext, { token }: InputOptions): Promise<string> {
