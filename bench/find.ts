@@ -8,14 +8,15 @@ import { startMtcaptcha } from '../src/testing/vendors/mtcaptcha/index.js'
 import { startRecaptcha } from '../src/testing/vendors/recaptcha/index.js'
 import { answerAsVendor, routeVendors } from '../src/testing/vendors/route.js'
 import { startTurnstile } from '../src/testing/vendors/turnstile/index.js'
-import { eventually } from '../test/adapters/tool.js'
 import { median } from './median.js'
-import { guardedPage, inTurn, openBrowsers, time, VENDOR } from './pages.js'
+import { guardedPage, inTurn, openBrowsers, time, until, VENDOR } from './pages.js'
 import type { BenchRow } from './row.js'
 
 const WARM_UP = 20
 const ROUNDS = 200
 const FEWER = 60
+/** For how long each pair is measured at most, so that all of them take less than a minute, ms. */
+const MAX_MS = 3_000
 
 const PEER = 'findRecaptchas of puppeteer-extra-plugin-recaptcha'
 
@@ -82,6 +83,7 @@ async function pair(name: string, ours: () => Promise<number>, theirs: () => Pro
     [() => time(async () => check(await ours())), () => time(async () => check(Math.min(await theirs(), 1)))],
     ROUNDS,
     WARM_UP,
+    MAX_MS,
   )
   const [value, baseline] = [median(took), median(tookTheirs)]
   const ratio = value / baseline
@@ -113,14 +115,14 @@ async function eachFamily(): Promise<BenchRow[]> {
   await using recaptchaSite = await startSite({ recaptcha })
   const known = await guardedPage(browsers.ours, recaptcha)
   await known.page.goto(`${recaptchaSite.url}/login`)
-  await eventually(async () => (await known.captcha.find(known.page))[0]?.due === true)
+  await until(async () => (await known.captcha.find(known.page))[0]?.due === true, 'the reCAPTCHA is due')
   const rows: BenchRow[] = []
   for (const [name, start, path, family] of FAMILIES) {
     await using vendor = await start()
     await using site = await startSite({ [family]: vendor })
     const { page, captcha, context } = await guardedPage(browsers.ours, vendor)
     await page.goto(`${site.url}${path}`)
-    await eventually(async () => (await captcha.find(page)).length === 1)
+    await until(async () => (await captcha.find(page)).length === 1, `${name} is found`)
     const [took = [], tookKnown = []] = await inTurn(
       [
         () => time(async () => check((await captcha.find(page)).length)),
@@ -128,6 +130,7 @@ async function eachFamily(): Promise<BenchRow[]> {
       ],
       FEWER,
       10,
+      MAX_MS,
     )
     const [value, baseline] = [median(took), median(tookKnown)]
     const against = 'the same with a reCAPTCHA'
@@ -170,6 +173,7 @@ async function growing(): Promise<BenchRow[]> {
     }),
     FEWER,
     10,
+    MAX_MS,
   )
   const medians = took.map(median)
   for (const [index, size] of SIZES.entries()) {
@@ -190,6 +194,7 @@ async function growing(): Promise<BenchRow[]> {
       ],
       FEWER,
       10,
+      MAX_MS,
     )
     const [value, baseline] = [median(ours), median(bare)]
     const ratio = value / baseline

@@ -7,11 +7,12 @@ import { startSite } from '../src/testing/site/index.js'
 import { startRecaptcha } from '../src/testing/vendors/recaptcha/index.js'
 import { fakeGrant } from '../test/adapters/fake-grant.js'
 import { median } from './median.js'
-import { inTurn, openBrowsers, type Plugged, time, VENDOR } from './pages.js'
+import { inTurn, openBrowsers, type Plugged, time, until, VENDOR } from './pages.js'
 import type { BenchRow } from './row.js'
 
 const ROUNDS = 50
 const WARM_UP = 3
+const MAX_MS = 45_000
 /** The page, and the two frames of its widget. */
 const FRAMES = 3
 /** After the last frame was added, so that none of the page's own work is measured, ms. */
@@ -58,6 +59,7 @@ export async function firstFindBench(): Promise<BenchRow[]> {
     ],
     ROUNDS,
     WARM_UP,
+    MAX_MS,
   )
   return [
     ...rowsOf('Playwright', median(playwright), median(bare), median(peer)),
@@ -80,7 +82,7 @@ function rowsOf(tool: string, value: number, bare: number, peer: number): BenchR
 /** Loads a page, without a call into it: the first one costs more than others. */
 async function open(page: Page | PuppeteerPage, url: string): Promise<void> {
   await page.goto(url)
-  while (page.frames().length < FRAMES) await sleep(5)
+  await until(() => page.frames().length >= FRAMES, 'the widget has its frames')
   await sleep(REST_MS)
 }
 

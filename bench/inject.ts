@@ -9,6 +9,7 @@ import type { BenchRow } from './row.js'
 
 const WARM_UP = 5
 const ROUNDS = 60
+const MAX_MS = 60_000
 
 /** Records in the page when its callback was called, by the clock that page and process share. */
 const WATCH =
@@ -75,6 +76,7 @@ export async function injectBench(): Promise<BenchRow[]> {
     ],
     ROUNDS,
     WARM_UP,
+    MAX_MS,
   )
   return [
     rowOf('Playwright', median(playwright), median(tookTheirs)),

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright'
 import puppeteer, { type BrowserContext as PuppeteerContext, type Page as PuppeteerPage } from 'puppeteer-core'
 import { addExtra } from 'puppeteer-extra'
@@ -72,14 +73,35 @@ export async function time(action: () => Promise<unknown>): Promise<number> {
   return performance.now() - start
 }
 
-/** Times several actions in turn, each round in another order. The first rounds are warm-up and are not counted. */
+const WAIT_MS = 10_000
+
+/** Waits until something is true, for ten seconds at most. @throws Error after that */
+export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const end = performance.now() + WAIT_MS
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`It did not happen in ${WAIT_MS / 1000} s: ${what}.`)
+    await sleep(5)
+  }
+}
+
+/** On a busy machine, a benchmark measures fewer rounds, not for longer. */
+const MIN_ROUNDS = 5
+
+/**
+ * Times several actions in turn, each round in another order. The first rounds are warm-up and are not counted.
+ *
+ * @param maxMs after this time no more rounds are measured than `MIN_ROUNDS`
+ */
 export async function inTurn(
   actions: readonly (() => Promise<number>)[],
   rounds: number,
   warmUp: number,
+  maxMs: number,
 ): Promise<number[][]> {
   const took = actions.map((): number[] => [])
+  const end = performance.now() + maxMs
   for (let round = 0; round < warmUp + rounds; round++) {
+    if (round >= warmUp + MIN_ROUNDS && performance.now() > end) break
     for (let step = 0; step < actions.length; step++) {
       const index = (step + round) % actions.length
       const ms = (await actions[index]?.()) ?? Number.NaN
