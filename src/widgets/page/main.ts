@@ -92,6 +92,7 @@ function createMain(observer: Observer): Core {
   const families = bare<PageFamily>()
   const undos = list<() => void>()
   const context: PageContext = { p, dom, observer, frames: list() }
+  let isWaiting = false
   let changes: ChangeWaiter | undefined
 
   const idOf = (family: PageFamily, view: WidgetView): KnownWidget => {
@@ -304,7 +305,10 @@ function createMain(observer: Observer): Core {
           blocked: includes(blocked, entry) || view.blocked === true,
           copy: isCopy(entry, since),
         } satisfies WidgetHead
-        widgets += `${widgets && ','}${json(p, { ...head, ...facts }, MAX_STRING_LENGTH)}`
+        // Where a page is scrolled to is no change for which a wait ends.
+        const { inViewport, ...others } = facts
+        const reported = isWaiting ? others : facts
+        widgets += `${widgets && ','}${json(p, { ...head, ...reported }, MAX_STRING_LENGTH)}`
       }
       const roots = dom.unsearchedRoots()
       const reply = { doc, secret, origin: observer.origin, omitted, roots, loading: dom.loading() }
@@ -387,7 +391,14 @@ function createMain(observer: Observer): Core {
         resolve(json(p, { result: 'changed' } satisfies WaitReply, 100))
       }
       if (!changes || missing(request)) return new p.Promise(changed)
-      return changes.wait(ticket, ms, () => main.find(request))
+      return changes.wait(ticket, ms, () => {
+        isWaiting = true
+        try {
+          return main.find(request)
+        } finally {
+          isWaiting = false
+        }
+      })
     },
     endWait(ticket) {
       changes?.end(ticket)

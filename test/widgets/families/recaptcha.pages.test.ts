@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { startRecaptcha } from '../../../src/testing/vendors/recaptcha/index.js'
+import { waitCall } from '../../../src/widgets/calls.js'
 import { eventually } from '../../adapters/tool.js'
 import { fixturePages } from '../../support/fixture-pages.js'
 import { familyContract } from '../family-contract.js'
@@ -223,6 +224,20 @@ describe('a reCAPTCHA whose script is loaded anew, as for another language,', ()
       await at.welcomed()
     },
   )
+})
+
+test('where a page is scrolled to ends no wait for a change, and what it shows does', async () => {
+  await at.visit('/login')
+  await at.due()
+  await at.page.evaluate('document.body.style.height = "9000px"; 0')
+  const request = { max: 50, frames: [], families: ['recaptcha'] } as const
+  const wait = (ms: number) => at.page.evaluate(waitCall('a ticket', request, ms, { families: [] }))
+  const scrolled = wait(1500)
+  await at.page.evaluate('document.querySelector(".g-recaptcha").scrollIntoView({ block: "center" }); document.body.click(); 0')
+  expect(await scrolled).toBe('{"result":"ended"}')
+  const hidden = wait(60_000)
+  await at.page.evaluate('document.querySelector(".g-recaptcha").style.display = "none"; 0')
+  expect(await hidden).toBe('{"result":"changed"}')
 })
 
 describe('a tag that the vendor never draws, because its script came with a v3 key,', () => {
