@@ -233,7 +233,9 @@ test('where a page is scrolled to ends no wait for a change, and what it shows d
   const request = { max: 50, frames: [], families: ['recaptcha'] } as const
   const wait = (ms: number) => at.page.evaluate(waitCall('a ticket', request, ms, { families: [] }))
   const scrolled = wait(1500)
-  await at.page.evaluate('document.querySelector(".g-recaptcha").scrollIntoView({ block: "center" }); document.body.click(); 0')
+  await at.page.evaluate(
+    'document.querySelector(".g-recaptcha").scrollIntoView({ block: "center" }); document.body.click(); 0',
+  )
   expect(await scrolled).toBe('{"result":"ended"}')
   const hidden = wait(60_000)
   await at.page.evaluate('document.querySelector(".g-recaptcha").style.display = "none"; 0')
