@@ -14,6 +14,10 @@ export const GROUPS: Readonly<Record<string, string>> = {
 
 /** The commands by their names, in the order of the help. */
 export const COMMANDS: Readonly<Record<string, CommandRow>> = {
+  init: {
+    what: 'writes a configuration for this project: asks a few questions, and never for a key',
+    load: () => import('./commands/init.js'),
+  },
   doctor: {
     what: 'checks each layer with the real parts, and says what to do',
     load: () => import('./commands/doctor.js'),
@@ -85,5 +89,9 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   demo: {
     what: 'one guarded solve in a real browser, and each layer at work, on stand-ins: no key, no money',
     load: () => import('./commands/demo.js'),
+  },
+  completion: {
+    what: 'prints what completes commands and options in bash, zsh or fish',
+    load: () => import('./commands/completion.js'),
   },
 }

@@ -13,7 +13,7 @@ import type { CommandContext } from './context.js'
 import { usageError } from './failure.js'
 
 /** The names of a configuration file, in the project's folder. */
-const CONFIG_FILES = ['ts', 'mts', 'mjs', 'js', 'cjs', 'json'].map((ending) => `solveguard.config.${ending}`)
+export const CONFIG_FILES = ['ts', 'mts', 'mjs', 'js', 'cjs', 'json'].map((ending) => `solveguard.config.${ending}`)
 
 /** What every command that reads the configuration takes. */
 export interface ConfigOptions {

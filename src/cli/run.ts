@@ -17,6 +17,7 @@ export async function runCli(args: readonly string[], host: CliHost): Promise<nu
   const { context, close } = createContext(host, ours.includes('--json'))
   let exitCode: number
   try {
+    if (args[0] === 'complete' && args[1] === '--') return await complete(args.slice(2), context)
     refuseSecrets(ours)
     exitCode = await execute(args, context)
   } catch (error) {
@@ -24,6 +25,14 @@ export async function runCli(args: readonly string[], host: CliHost): Promise<nu
   }
   await close()
   return exitCode
+}
+
+/** What a shell's script asks for, at each press of the tab key. Nothing of the words is run. */
+async function complete(words: readonly string[], context: CommandContext): Promise<number> {
+  const { completions } = await import('./completion.js')
+  const program = await createProgram(['*'], context, async () => {})
+  context.stdout.write(`${completions(program, words)}\n`)
+  return 0
 }
 
 async function execute(args: readonly string[], context: CommandContext): Promise<number> {

@@ -32,7 +32,7 @@ export interface CommandResult {
 /** What a command runs in, in place of a process. */
 export function testHost(options: HostOptions = {}): TestHost {
   const { stdin = '', env = {}, cwd = process.cwd(), isTTY = false, columns, signal, clock = manualClock() } = options
-  const input: InputStream = Object.assign(new PassThrough(), { isTTY })
+  const input: InputStream = Object.assign(new PassThrough(), { isTTY, setRawMode: () => {} })
   input.push(stdin)
   input.push(null)
   const texts = { stdout: '', stderr: '' }
