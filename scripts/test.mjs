@@ -2,7 +2,7 @@
 // what that needs. `faults` takes minutes, and runs only where it is named. A run that leaves a process or a file
 // behind has failed.
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fetchTools, missingTools } from './fetch-tools.mjs'
@@ -20,6 +20,8 @@ import {
 
 /** How long processes may take to end after the tests. */
 const ENDING_MS = 5_000
+/** What the files of a run may take, in bytes, several times over. */
+const ROOM = 4 * 2 ** 30
 
 ensurePackages()
 const { parseCLI } = await import('vitest/node')
@@ -47,7 +49,7 @@ if (runs('faults')) {
   ensurePrograms(['redis-server', 'strace'])
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'sg-'))
+const folder = mkdtempSync(join(temporaryFolder(), 'sg-'))
 // A proxy that the tests start as root switches to another user, and reads its files in this folder.
 chmodSync(folder, 0o711)
 // Ctrl-C reaches vitest too: it ends what it started, and then we clean up.
@@ -60,6 +62,28 @@ try {
 } finally {
   // What was killed may still write.
   rmSync(folder, { recursive: true, force: true, maxRetries: 20 })
+}
+
+/**
+ * Where the files of this run are. Ledgers and audit logs flush each of their thousands of records, for which a disk
+ * takes milliseconds, and on a busy machine much longer; no test ends the machine. So it is memory where Linux has room
+ * there and programs may run from it, unless TMPDIR names a folder.
+ */
+function temporaryFolder() {
+  const memory = '/dev/shm'
+  if (process.env.TMPDIR || process.platform !== 'linux') return tmpdir()
+  try {
+    const { bavail, bsize } = statfsSync(memory)
+    const mounts = readFileSync('/proc/mounts', 'utf8').split('\n')
+    const options = mounts
+      .map((line) => line.split(' '))
+      .findLast(([, path]) => path === memory)?.[3]
+      ?.split(',')
+    if (options && !options.includes('noexec') && bavail * bsize > ROOM) return memory
+  } catch {
+    // There is none.
+  }
+  return tmpdir()
 }
 
 /** @returns {Promise<number>} */

@@ -67,7 +67,7 @@ function keep(where: string, bytes: Buffer | string): void {
 }
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'solveguard-secrecy-'))
+  folder = mkdtempSync(join(tmpdir(), 'secrecy-'))
   const program = join(import.meta.dirname, '../../node_modules/.cache/solveguard/main-job.mjs')
   await bundleForNode('test/e2e/children/main-job.ts', program)
   const recaptchaPort = await freePort()
