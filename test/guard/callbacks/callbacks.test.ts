@@ -8,6 +8,7 @@ import { fileLedger } from '../../../src/ledger/file.js'
 import type { CallbackBehavior } from '../../../src/testing/index.js'
 import { manualClock } from '../../../src/testing/index.js'
 import { SERVICES, type ServiceName } from '../../../src/wires/services.js'
+import { freePort } from '../../support/loopback.js'
 import { after, challenge, rig, settleWith } from '../support.js'
 import { addressOf, callbackRig, startHooks, until } from './support.js'
 
@@ -367,13 +368,4 @@ function temporaryFolder(): string {
   const dir = mkdtempSync(join(tmpdir(), 'solveguard-callbacks-'))
   after(async () => rmSync(dir, { recursive: true, force: true }))
   return dir
-}
-
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net')
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

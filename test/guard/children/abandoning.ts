@@ -6,7 +6,7 @@ import { Secret } from '../../../src/secrets/secret.js'
 import { captchaAI } from '../../../src/solvers/captchaai.js'
 import { memoryAudit } from '../../../src/testing/audit.js'
 
-const { BROKER: broker, TOKEN: token = '', SERVICE_URL: baseUrl = '', KEY: key = '' } = process.env
+const { BROKER: broker, TOKEN: token = '', SERVICE_URL: baseUrl = '', KEY: key = '', PORT: port } = process.env
 const value = new Secret(key)
 const guard = broker
   ? await createGuard({ broker, token })
@@ -14,6 +14,7 @@ const guard = broker
       solver: captchaAI({ baseUrl, polling: { firstPollMs: 0, everyMs: 50 } }),
       secret: { kind: 'test', place: 'the test', fetch: () => ({ current: { value, version: '1' } }) },
       policy: { origins: ['https://staging.example.com'] },
+      ...(port && { callbacks: { url: `http://127.0.0.1:${port}`, listen: { port: Number(port) } } }),
       ledger: memoryLedger(),
       audit: memoryAudit(),
     })

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bundleForNode } from '../../../scripts/page-script.mjs'
 import type { SolverService } from '../../../src/testing/service/index.js'
 import { startSolverService } from '../../../src/testing/service/index.js'
+import { freePort } from '../../support/loopback.js'
 import { after } from '../support.js'
 import { lightRig } from './support.js'
 
@@ -37,11 +38,15 @@ describe('a task that nobody waits for any more', () => {
     expect((await guard.status()).process.solving).toBe(1)
   })
 
-  it('keeps the process of the guard with the key until its cost is settled', async () => {
-    const service = await startSolverService({ solveMs: 3_000 })
-    after(() => service.close())
-    expect(await abandon(service, { SERVICE_URL: service.url, KEY: service.key })).toBe(0)
-    expect(service.tasks[0]).toMatchObject({ state: 'ready', polls: expect.any(Number) })
-    expect(service.tasks[0]?.answer).toBeDefined()
-  })
+  it.each(['with polls', 'with call-backs, whose listener does not keep it'])(
+    'keeps the process of the guard with the key until its cost is settled: %s',
+    async (how) => {
+      const service = await startSolverService({ solveMs: 3_000 })
+      after(() => service.close())
+      const env = how === 'with polls' ? {} : { PORT: String(await freePort()) }
+      expect(await abandon(service, { SERVICE_URL: service.url, KEY: service.key, ...env })).toBe(0)
+      expect(service.tasks[0]).toMatchObject({ state: 'ready', answer: expect.any(String) })
+      if (how !== 'with polls') expect(service.tasks[0]?.polls).toBe(1)
+    },
+  )
 })
