@@ -7,9 +7,10 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { wideComments } from './comment-width.mjs'
-import { compileTypes, installPacked, pack, runConsumer, runDemo, runExamples } from './consumers.mjs'
+import { compileTypes, installPacked, pack, runCommands, runConsumer, runDemo, runExamples } from './consumers.mjs'
 import { docProblems } from './doc-comments.mjs'
 import { exportsField, typesVersionsField } from './entries.mjs'
+import { checkInstalledSize } from './installed-size.mjs'
 import { maybePromises } from './maybe-promises.mjs'
 import { ensureBrowser, ensurePackages, root } from './setup.mjs'
 import { runToolchains } from './toolchains.mjs'
@@ -42,6 +43,8 @@ const STEPS = [
     { name: 'a TypeScript consumer, ESM and CommonJS', run: () => compileTypes(packed.project) },
     { name: 'types of the package (attw)', run: () => tool('attw', packed.tarball) },
     { name: 'package shape (publint)', run: () => tool('publint', packed.tarball, '--strict') },
+    { name: 'size of what is installed', run: () => checkInstalledSize(packed.project) },
+    { name: 'the commands of the package', run: () => runCommands(packed.project) },
     { name: 'a CommonJS consumer', run: () => runConsumer(packed.project, 'commonjs.cjs') },
     { name: 'an ESM consumer', run: () => runConsumer(packed.project, 'esm.mjs') },
   ]),

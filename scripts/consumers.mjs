@@ -76,6 +76,41 @@ export async function runConsumer(project, file) {
   return execute(process.execPath, [file, state], { cwd: project, timeout: 60_000 }).catch(throwWithOutput)
 }
 
+/** Command lines of a project that has the package alone, with what is in their output. */
+const COMMAND_LINES = /** @type {const} */ ([
+  [['--version'], /^\d+\.\d+\.\d+\n$/],
+  [['--help'], /Commands:/],
+  [['init', '--yes', '--json'], /solveguard\.config\.ts/],
+  // Loads the TypeScript that init has written, whose import is of this package.
+  [['config', '--json'], /solveguard\.config\.ts/],
+  [['explain', 'http://localhost:3000/login', '--json'], /"allowed":true/],
+  [['doctor', '--offline', '--json'], /"checks":/],
+  [['completion', 'bash'], /complete --/],
+  [['complete', '--', 'ba'], /^balance\t/],
+])
+
+/**
+ * Runs commands in a folder of its own: no development dependency is there, so that whatever they need is in the
+ * package. `doctor` finds no key there.
+ * @param {string} project
+ * @param {string} [node] the program
+ */
+export async function runCommands(project, node = process.execPath) {
+  const main = join(project, 'node_modules/solveguard/dist/cli/main.js')
+  const cwd = mkdtempSync(join(tmpdir(), 'solveguard-commands-'))
+  try {
+    writeFileSync(join(cwd, 'package.json'), '{ "private": true }\n')
+    for (const [args, expected] of COMMAND_LINES) {
+      const env = { PATH: process.env.PATH, HOME: cwd, CI: '' }
+      const running = execute(node, [main, ...args], { cwd, env, timeout: 60_000 })
+      const { stdout, stderr } = await running.catch((error) => (error.code === 6 ? error : throwWithOutput(error)))
+      if (!expected.test(stdout)) throw new Error(`solveguard ${args.join(' ')} printed:\n${stdout}${stderr}`)
+    }
+  } finally {
+    rmSync(cwd, { recursive: true, force: true })
+  }
+}
+
 /**
  * Compiles the TypeScript consumer as an ES module and as CommonJS, by the compiler's strictest rules, and the
  * examples.
