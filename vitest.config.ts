@@ -26,8 +26,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'core',
-          include: ['test/**/*.test.ts'],
-          exclude: [PAGES, PROCESSES, FAULTS],
+          // No `exclude`: it would take the place of the command line's.
+          include: ['test/**/!(*.pages|*.processes|*.faults).test.ts'],
           // One process for many files: importing anew for each takes longer than the tests.
           isolate: false,
           setupFiles: [TEMPORARY, 'test/support/no-processes.ts'],
