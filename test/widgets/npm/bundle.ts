@@ -17,6 +17,20 @@ const svelte: Plugin = {
   },
 }
 
+/** Compiles `.vue` files, and takes our own code in the place of what Nuxt provides, as its module would set it up. */
+const nuxt: Plugin = {
+  name: 'nuxt',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^#imports$/ }, () => ({ path: join(APPS, 'nuxt-imports.ts') }))
+    onResolve({ filter: /^#nuxt-scripts\/utils$/ }, () => ({ path: join(APPS, 'nuxt-scripts.ts') }))
+    onLoad({ filter: /\.vue$/ }, async ({ path }) => {
+      const { compileScript, parse } = await import('vue/compiler-sfc')
+      const { descriptor } = parse(await readFile(path, 'utf8'), { filename: path })
+      return { contents: compileScript(descriptor, { id: 'app', inlineTemplate: true }).content, loader: 'js' }
+    })
+  },
+}
+
 const bundles = new Map<string, Promise<string>>()
 
 /**
@@ -47,7 +61,7 @@ export function bundle(
     alias: { 'next/script.js': join(import.meta.dirname, 'apps/next-script.tsx'), ...alias },
     mainFields: ['svelte', 'browser', 'module', 'main'],
     conditions: ['svelte', 'browser'],
-    plugins: [svelte],
+    plugins: [svelte, nuxt],
     logLevel: 'warning',
   }).then(({ outputFiles }) => outputFiles[0]?.text ?? '')
   bundles.set(key, made)

@@ -108,6 +108,8 @@ describe('Turnstile', () => {
 
   describe('react-turnstile', () => rendersAWidget(stage, 'react-turnstile', 'react'))
   describe('vue-turnstile', () => rendersAWidget(stage, 'vue-turnstile', 'vue', { component: 'vue-turnstile' }))
+  describe('@nuxtjs/turnstile', () =>
+    rendersAWidget(stage, '@nuxtjs/turnstile', 'vue', { component: '@nuxtjs/turnstile' }))
   describe('ngx-turnstile', () => rendersAWidget(stage, 'ngx-turnstile', 'ngx'))
   describe('svelte-turnstile', () => rendersAWidget(stage, 'svelte-turnstile', 'svelte'))
 })

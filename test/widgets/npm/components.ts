@@ -56,6 +56,11 @@ export const COMPONENTS: Readonly<Record<string, Component>> = {
   'react-turnstile': { family: 'turnstile', can: ALL },
   'vue-turnstile': { family: 'turnstile', can: { ...ALL, two: false, expires: false }, why: ONE_ALONE },
   'ngx-turnstile': { family: 'turnstile', can: { ...ALL, two: false, expires: false }, why: ONE_ALONE },
+  '@nuxtjs/turnstile': {
+    family: 'turnstile',
+    can: { ...ALL, expires: false },
+    why: 'its component, with stand-ins for what Nuxt provides',
+  },
   'svelte-turnstile': { family: 'turnstile', can: ALL },
   '@hcaptcha/react-hcaptcha': { family: 'hcaptcha', can: ALL, also: '`executeAsync`, Strict Mode' },
   '@hcaptcha/vue3-hcaptcha': { family: 'hcaptcha', can: ALL, also: '`executeAsync`' },

@@ -45,6 +45,13 @@ declare module 'vue-recaptcha' {
   export const VueRecaptcha: Component
 }
 
+declare module '@nuxtjs/turnstile/runtime/components/NuxtTurnstile.vue' {
+  import type { Component } from 'vue'
+
+  const component: Component
+  export default component
+}
+
 declare module '*.svelte' {
   import type { Component } from 'svelte'
 

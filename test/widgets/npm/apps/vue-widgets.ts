@@ -1,3 +1,4 @@
+import NuxtTurnstile from '@nuxtjs/turnstile/runtime/components/NuxtTurnstile.vue'
 import { type Component, defineComponent, h, ref } from 'vue'
 import { VueRecaptcha } from 'vue-recaptcha'
 import VueTurnstile from 'vue-turnstile'
@@ -31,6 +32,12 @@ const COMPONENTS: Readonly<Record<string, Row>> = {
     family: 'turnstile',
     field: 'cf-turnstile-response',
     props: (onToken) => ({ siteKey: SITEKEY, action: 'login', modelValue: '', 'onUpdate:modelValue': onToken }),
+  },
+  '@nuxtjs/turnstile': {
+    component: NuxtTurnstile,
+    family: 'turnstile',
+    field: 'cf-turnstile-response',
+    props: (onToken) => ({ modelValue: '', 'onUpdate:modelValue': onToken }),
   },
 }
 
