@@ -26,6 +26,10 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     what: 'what was spent and is left, which limits hold, whether it is paused: no key needed',
     load: () => import('./commands/status.js'),
   },
+  solve: {
+    what: 'solves one challenge, what is due on a page, or a batch of JSON lines',
+    load: () => import('./commands/solve.js'),
+  },
   balance: {
     what: 'the balance at the service',
     load: () => import('./commands/balance.js'),

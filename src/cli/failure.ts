@@ -40,7 +40,8 @@ export function reportFailure(context: CommandContext, error: unknown): number {
   return interruption?.exitCode ?? exitCodeOf(failure.code) ?? 1
 }
 
-function failureOf(error: unknown): Failure {
+/** An error, as every command prints it. */
+export function failureOf(error: unknown): Failure {
   if (error instanceof SolveguardError) {
     const { code, layer, message, retryAt, docs } = error
     return { code, layer: layer ?? null, message, retryAt: retryAt?.toISOString() ?? null, docs }
