@@ -9,6 +9,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   guard: async () => (await import('./guard.js')).guardBench(),
   ledger: async () => (await import('./ledger.js')).ledgerBench(),
   imports: async () => (await import('./imports.js')).importsBench(),
+  cli: async () => (await import('./cli.js')).cliBench(),
   tokens: async () => (await import('./tokens.js')).tokensBench(),
   register: async () => (await import('./register.js')).registerBench(),
   secrets: async () => (await import('./secrets.js')).secretsBench(),

@@ -3,6 +3,7 @@ import { type Code, docsOf, messageOf, SolveguardError } from '../base/errors.js
 import { withoutSecrets } from '../config/secret-text.js'
 import type { CommandContext } from './context.js'
 import { type ExitCode, exitCodeOf } from './exit-codes.js'
+import { wrapped } from './table.js'
 
 /** Why a command was interrupted: the reason of the aborted signal. */
 export class Interruption extends Error {
@@ -65,9 +66,11 @@ function usageOf({ message }: CommanderError): string {
   return `${sentence[0]?.toUpperCase()}${sentence.slice(1)}${suggestion ? ` ${suggestion}` : ''}`
 }
 
-function textOf({ code, layer, message, retryAt, docs }: Failure, { errorColors }: CommandContext): string {
+function textOf({ code, layer, message, retryAt, docs }: Failure, context: CommandContext): string {
+  const { errorColors, stderr } = context
+  const lines = wrapped(message, Math.max(20, (stderr.columns ?? 10_000) - 2)).map((line) => `  ${line}`)
   const { bold, dim, red } = errorColors
   const head = `${red('✗')} ${bold(code)}${layer === null ? '' : dim(`  ${layer} layer`)}`
   const again = retryAt === null ? [] : [`  Try again at ${retryAt}.`]
-  return [head, `  ${message}`, ...again, dim(`  ${docs}`)].join('\n')
+  return [head, ...lines, ...again, dim(`  ${docs}`)].join('\n')
 }

@@ -114,6 +114,8 @@ async function ledger({ context, configuration, now }: CheckInput): Promise<Find
     return ok(found)
   } catch (error) {
     if (!isFile || !(error instanceof DeniedError) || exists(made.place ?? configuration.stateDir)) throw error
+    // Any other reason than its absence, such as a package that is missing, would deny the first solve too.
+    if (!error.message.startsWith('There is no ledger')) throw error
     writable(made.place ?? configuration.stateDir)
     return ok(`none yet: the first solve creates ${made.place ?? configuration.stateDir}`)
   }
@@ -165,7 +167,12 @@ async function clock({ context, configuration }: CheckInput): Promise<Finding> {
   const found: string[] = []
   for (const { solver } of accountsOf(configuration)) {
     const route = { proxy: egress?.proxy, localAddress: egress?.localAddress, ca: configuration.config.ca }
-    const there = await serviceTime(solver.baseUrl, { ...route, timeoutMs: TIMEOUT_MS, signal: context.signal })
+    const asked = serviceTime(solver.baseUrl, { ...route, timeoutMs: TIMEOUT_MS, signal: context.signal })
+    const there = await asked.catch((error: unknown) => new Error(messageOf(error)))
+    if (there instanceof Error) {
+      const remedy = 'Check the network, and the proxy in policy.egress if there is one.'
+      return failed(there.message, remedy, 'SOLVER_UNREACHABLE')
+    }
     if (there === undefined) {
       found.push(`${solver.name} sends no time`)
       continue
