@@ -177,7 +177,7 @@ const WRONG: Readonly<Record<string, readonly [file: string, code: string]>> = {
   'alerts-imports-only-lower-folders': ['alerts/wrong.ts', imports('../ledger/right.js')],
   'guard-imports-only-lower-folders': ['guard/wrong.ts', imports('../adapters/right.js')],
   'tokens-imports-only-lower-folders': ['tokens/wrong.ts', importsType('../guard/right.js')],
-  'config-imports-only-lower-folders': ['config/wrong.ts', imports('../broker/right.js')],
+  'config-imports-only-lower-folders': ['config/wrong.ts', imports('../adapters/right.js')],
   'broker-imports-only-lower-folders': ['broker/wrong.ts', imports('../adapters/right.js')],
   'intercept-imports-only-lower-folders': ['intercept/wrong.ts', imports('../adapters/right.js')],
   'testing-imports-only-lower-folders': ['testing/wrong.ts', imports('../adapters/right.js')],
