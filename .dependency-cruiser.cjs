@@ -19,7 +19,7 @@ const MAY_IMPORT = {
   testing: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'wires', 'egress', 'alerts', 'guard'],
   config: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'guard'],
   broker: ['base', 'policy', 'net', 'secrets', 'wires', 'tokens', 'guard'],
-  intercept: ['base', 'policy', 'net', 'solvers', 'wires', 'guard', 'broker'],
+  intercept: ['base', 'policy', 'config', 'net', 'solvers', 'wires', 'guard', 'broker'],
   drill: [
     ...['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'wires', 'alerts', 'tokens', 'guard', 'broker'],
     ...['intercept', 'testing'],

@@ -41,7 +41,7 @@ export function ignoredLines({ key }: InitAnswers): string[] {
 }
 
 /** The configuration as plain data. */
-export function configOf({ name, origins, solver, perDay, key }: InitAnswers) {
+function configOf({ name, origins, solver, perDay, key }: InitAnswers) {
   const ci: `$${number}` = '$1'
   return {
     name,

@@ -41,9 +41,10 @@ export function guardOptions(
     return { broker, token, ...(connectWithin && { connectWithin }), ...(ca && { ca }) }
   }
   const policy = checkPolicy(resolved) as PolicyInput
-  const { name, secretCache, solvers, alerts, onLeak, sharedKey, connectWithin, tokens, ca, trace } = config
+  const { name, secretCache, solvers, alerts, onLeak, sharedKey, connectWithin, tokens, ca, trace, logger, clock } =
+    config
   return {
-    ...{ name, secretCache, solvers, alerts, onLeak, sharedKey, connectWithin, tokens, ca, trace },
+    ...{ name, secretCache, solvers, alerts, onLeak, sharedKey, connectWithin, tokens, ca, trace, logger, clock },
     policy,
     stateDir: config.stateDir ?? stateDir,
     // Several accounts take the place of one solver and its secret.

@@ -97,7 +97,9 @@ const fileShape = z.strictObject({
   secret: z.union([plainFields.secret, method('fetch')], { error: SECRET }),
   ledger: z.union([plainFields.ledger, method('reserve')], { error: LEDGER }),
   audit: z.union([plainFields.audit, method('write'), z.array(method('write'))], { error: AUDIT }),
-  ...Object.fromEntries(['solvers', 'alerts', 'tokens', 'ca'].map((field) => [field, z.unknown().optional()])),
+  ...Object.fromEntries(
+    ['solvers', 'alerts', 'tokens', 'ca', 'logger', 'clock'].map((field) => [field, z.unknown().optional()]),
+  ),
 })
 
 /** What is wrong with a configuration. */

@@ -166,8 +166,7 @@ export type ProfileConfig = Omit<SolveguardConfig, 'profiles'>
  * A configuration: the default export of `solveguard.config.ts`, or the object in `solveguard.config.json`. It has the
  * options of `createGuard`, each of which may be plain data as well.
  */
-export interface SolveguardConfig
-  extends Omit<GuardOptions, 'solver' | 'secret' | 'ledger' | 'audit' | 'policy' | 'clock' | 'logger'> {
+export interface SolveguardConfig extends Omit<GuardOptions, 'solver' | 'secret' | 'ledger' | 'audit' | 'policy'> {
   /** Where editors find the schema, in a JSON file. */
   $schema?: string | undefined
   /**

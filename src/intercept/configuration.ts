@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { SolveguardError } from '../base/errors.js'
-import { projectFolder } from '../base/state-dir.js'
+import { defaultStateDir, projectFolder } from '../base/state-dir.js'
 import type { GuardOptions } from '../guard/options.js'
 import type { PolicyInput } from '../policy/schema.js'
 
@@ -12,7 +12,13 @@ export type Configuration =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'environment' }
 
-const FILES = ['solveguard.config.mjs', 'solveguard.config.js', 'solveguard.config.cjs', 'solveguard.config.ts']
+const FILES = [
+  'solveguard.config.mjs',
+  'solveguard.config.js',
+  'solveguard.config.cjs',
+  'solveguard.config.ts',
+  'solveguard.config.json',
+]
 
 /**
  * What the environment and the project's folder say. A file that was found is put into the environment, so that
@@ -47,12 +53,25 @@ export function findConfiguration(env: NodeJS.ProcessEnv = process.env): Configu
  */
 export async function guardOptions(configuration: Exclude<Configuration, { kind: 'broker' }>): Promise<GuardOptions> {
   if (configuration.kind === 'environment') return fromEnvironment(process.env)
-  const { href } = pathToFileURL(configuration.path)
-  const file: unknown = await import(/* @vite-ignore */ href)
-  const value = exported(file)
-  const options = typeof value === 'function' ? await value() : await value
-  if (typeof options === 'object' && options !== null && 'policy' in options) return options as GuardOptions
-  throw invalid(`${configuration.path} has to export the options of createGuard as its default, or a function of them`)
+  const { environmentConfig, selectProfile } = await import('../config/environment.js')
+  const { fileLayers, resolveConfig } = await import('../config/resolve.js')
+  const { guardOptions: optionsOf } = await import('../config/guard-options.js')
+  const { name: profile } = selectProfile(process.env)
+  const value = exported(await fileAt(configuration.path))
+  const config: unknown = typeof value === 'function' ? await value({ profile }) : await value
+  const folder = dirname(configuration.path)
+  const environment = { source: 'the environment', config: environmentConfig(process.env), folder: process.cwd() }
+  const layers = [environment, ...fileLayers(config, basename(configuration.path), folder, profile)]
+  const options = optionsOf(resolveConfig(layers), defaultStateDir(), process.env.SOLVEGUARD_TOKEN)
+  if (!('broker' in options)) return options
+  throw invalid('the configuration names a broker: set SOLVEGUARD_BROKER and SOLVEGUARD_TOKEN in its place')
+}
+
+/** What a file exports, or holds as JSON. */
+async function fileAt(path: string): Promise<unknown> {
+  if (path.endsWith('.json')) return { default: JSON.parse(readFileSync(path, 'utf8')) as unknown }
+  const { href } = pathToFileURL(path)
+  return import(/* @vite-ignore */ href)
 }
 
 /** A CommonJS file is the default of its own default, where a tool has compiled it. */
