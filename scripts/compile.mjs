@@ -65,10 +65,27 @@ async function implementation(outdir, entries) {
     writeFileSync(`${outdir}/${file}.js`, withVendored(file, text))
   }
   const imports = Object.values(reach.metafile?.inputs ?? {}).flatMap((input) => input.imports)
+  refuseUnshipped(imports.filter(({ external }) => external).map(({ path }) => path))
   const vendored = VENDORED.filter((name) => imports.some(({ path }) => path === name))
   if (vendored.length > 0) await bundleVendored(outdir, vendored)
   if (inputs.includes(FIND_BROWSER)) await findsBrowsers(outdir, common)
   return entryPoints
+}
+
+/**
+ * A package that is neither installed with this one nor bundled would be missing at its users'.
+ * @param {readonly string[]} paths what is imported
+ */
+function refuseUnshipped(paths) {
+  const { dependencies, peerDependencies } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
+  const shipped = Object.keys({ ...dependencies, ...peerDependencies })
+  const missing = paths.filter(
+    (path) =>
+      !/^(node:|\.|<)/.test(path) &&
+      !VENDORED.includes(path) &&
+      !shipped.some((name) => path === name || path.startsWith(`${name}/`)),
+  )
+  if (missing.length > 0) throw new Error(`Add to VENDORED in scripts/vendor.mjs: ${[...new Set(missing)].join(', ')}`)
 }
 
 /**

@@ -101,7 +101,7 @@ async function answersOf(context: CommandContext, options: InitOptions, folder: 
     (yes
       ? DEFAULT_ORIGIN
       : await ask.text({
-          message: 'Which sites do you own, or may you automate? Nothing is ever solved on any other.',
+          message: 'Which sites do you own, or may you automate?',
           option: '--origin',
           initial: DEFAULT_ORIGIN,
           check: problemOfOrigins,
