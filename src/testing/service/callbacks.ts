@@ -36,9 +36,11 @@ export interface CallbackBehavior {
 export interface ServiceCallback {
   /** Wall time, ms since 1970. */
   readonly at: number
+  /** The service's id of the task. */
   readonly taskId: string
   /** The address, with the query if there is one. */
   readonly url: string
+  /** `GET` or `POST`, as the service calls. */
   readonly method: string
   /** The HTTP status of the reply; undefined if there was none. */
   readonly status: number | undefined
