@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { DeniedError } from '../../src/base/errors.js'
 import { type CommandDefinition, defineCommand, SECRET_PLACE, secretOption } from '../../src/cli/command.js'
 import { COMMANDS, GROUPS } from '../../src/cli/commands.js'
@@ -10,12 +10,12 @@ import { runCommandLine, testHost } from './host.js'
 
 const KEY = '0123456789abcdef0123456789abcdef'
 
-vi.mock('../../src/cli/commands.js', async (original) => {
-  const { COMMANDS, GROUPS } = await original<typeof import('../../src/cli/commands.js')>()
-  return { COMMANDS: { ...COMMANDS }, GROUPS: { ...GROUPS } }
-})
-
 const names = Object.keys(COMMANDS)
+
+/** Removes the commands that a test has added: the table is that of all test files. */
+afterEach(() => {
+  for (const name of Object.keys(COMMANDS)) if (!names.includes(name)) Reflect.deleteProperty(COMMANDS, name)
+})
 
 /** Adds a command to the table, for one test. */
 function withCommand(name: string, definition: Pick<CommandDefinition, 'run'> & Partial<CommandDefinition>) {
