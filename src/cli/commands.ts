@@ -9,6 +9,7 @@ export interface CommandRow {
 
 /** Commands that have further ones: `audit verify` is in `audit`. */
 export const GROUPS: Readonly<Record<string, string>> = {
+  audit: 'the audit log: verify, archive',
   token: 'tokens in place of keys: issue, narrow, inspect, revoke, handle',
 }
 
@@ -33,6 +34,10 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   balance: {
     what: 'the balance at the service',
     load: () => import('./commands/balance.js'),
+  },
+  spent: {
+    what: 'what was spent, when and by whom, by the audit log, which the ledger has to agree with',
+    load: () => import('./commands/spent.js'),
   },
   explain: {
     what: 'what each layer would say to a solve of a page, now or then, without a key or a cent',
@@ -81,6 +86,14 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   'token handle': {
     what: 'makes a handle of 32 characters for a token',
     load: () => import('./commands/token/handle.js'),
+  },
+  'audit verify': {
+    what: 'whether the log is as it was written; names the file and the line that are not',
+    load: () => import('./commands/audit/verify.js'),
+  },
+  'audit archive': {
+    what: 'compresses the files of days that are over; they stay readable and verifiable',
+    load: () => import('./commands/audit/archive.js'),
   },
   drill: {
     what: 'the defence matrix against your configuration, on stand-ins: which layer answers, what could be taken',

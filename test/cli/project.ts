@@ -13,8 +13,11 @@ export interface TestProject {
   readonly folder: string
   readonly service: SolverService
   readonly key: string
-  /** Solves once, as an application of the project does. */
-  solve(): Promise<void>
+  /**
+   * Solves once, as an application of the project does.
+   * @param meanwhile called before the guard is closed
+   */
+  solve(meanwhile?: () => Promise<void>): Promise<void>
   /** Removes the folder, and stops the stand-in. */
   close(): Promise<void>
 }
@@ -37,7 +40,7 @@ export async function testProject(more: object = {}): Promise<TestProject> {
     ...more,
   }
   writeFileSync(join(folder, 'solveguard.config.json'), JSON.stringify(config))
-  const solve = async () => {
+  const solve = async (meanwhile?: () => Promise<void>) => {
     const guard = await createGuard({
       name: 'shop',
       solver: captchaAI({ baseUrl: service.url, polling: { firstPollMs: 1, everyMs: 1 } }),
@@ -52,6 +55,7 @@ export async function testProject(more: object = {}): Promise<TestProject> {
       sitekey: '6LcAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
       pageUrl: `${ORIGIN}/login`,
     })
+    await meanwhile?.()
     await guard.close()
   }
   const close = async () => {

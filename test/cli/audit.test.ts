@@ -1,0 +1,201 @@
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/base/clock.js'
+import { type HostOptions, runCommandLine as run } from './host.js'
+import { type TestProject, testProject } from './project.js'
+
+let project: TestProject
+let dir: string
+
+beforeEach(async () => {
+  project = await testProject()
+  dir = join(project.folder, '.solveguard/audit')
+})
+
+afterEach(() => project.close())
+
+const inProject = (more: HostOptions = {}): HostOptions => ({ cwd: project.folder, clock: systemClock, ...more })
+
+async function json(...args: string[]) {
+  const { exitCode, stdout, stderr } = await run([...args, '--json'], inProject())
+  expect(stdout.trimEnd().split('\n')).toHaveLength(1)
+  expect(stdout + stderr).not.toContain(project.key)
+  return { exitCode, ...JSON.parse(stdout) }
+}
+
+/** Changes the only file of the log. Returns its name. */
+function edit(change: (lines: string[]) => string[]): string {
+  const [name = ''] = readdirSync(dir)
+  const lines = readFileSync(join(dir, name), 'utf8').trimEnd().split('\n')
+  writeFileSync(join(dir, name), `${change(lines).join('\n')}\n`)
+  return name
+}
+
+describe.each(['spent', 'audit verify', 'audit archive'])('%s', (name) => {
+  it('says that there is no such folder, and creates none', async () => {
+    const { exitCode, error } = await json(...name.split(' '))
+    expect(exitCode).toBe(2)
+    expect(error.message).toContain(`No audit log can be read at ${dir}`)
+    expect(existsSync(join(project.folder, '.solveguard'))).toBe(false)
+  })
+
+  it('needs no key, and declares no limits', async () => {
+    await project.solve()
+    writeFileSync(join(project.folder, 'secrets/key'), '')
+    expect(await json(...name.split(' '))).toMatchObject({ exitCode: 0 })
+    expect((await json('status')).budgets[0].day.cap).toBeUndefined()
+  })
+})
+
+describe('spent', () => {
+  it('adds up what was spent, and the ledger agrees', async () => {
+    await project.solve()
+    await project.solve()
+    expect(await json('spent', '--by', 'origin')).toMatchObject({
+      exitCode: 0,
+      total: { spent: 2000, spentUsd: 0.002, solved: 2, failed: 0 },
+      groups: [{ name: 'https://staging.example.com', isRest: false, spent: 2000 }],
+      agrees: true,
+      ledger: [{ guard: 'shop', window: '24 hours', ledgerUsd: 0.002, logUsd: 0.002, higher: null }],
+    })
+    const { stdout } = await run(['spent', '--by', 'family'], inProject())
+    expect(stdout).toContain('$0.0020       2       0       0  recaptcha\n$0.0020       2       0       0  total')
+    expect(stdout).toContain('They agree.')
+  })
+
+  it('says which side is higher, and what may be the reason, and ends with 6', async () => {
+    await project.solve()
+    edit((lines) => lines.slice(0, 1))
+    const { exitCode, agrees, ledger } = await json('spent')
+    expect({ exitCode, agrees }).toEqual({ exitCode: 6, agrees: false })
+    expect(ledger).toMatchObject([{ higher: 'ledger', differenceUsd: 0.001, reason: expect.any(String) }])
+    expect((await run(['spent'], inProject())).stdout).toMatch(/\$0\.001 apart at least\.\s+The ledger has more/)
+  })
+
+  it('sees what was added to the log', async () => {
+    await project.solve()
+    edit((lines) => lines.map((line) => line.replace('"cost_micros":1000', '"cost_micros":900000')))
+    expect(await json('spent')).toMatchObject({ exitCode: 6, ledger: [{ higher: 'log' }] })
+  })
+
+  it('shows the log also where the ledger is away, and ends with 5', async () => {
+    await project.solve()
+    const { exitCode, stdout, stderr } = await run(['spent', '--ledger', './nowhere'], inProject())
+    expect(exitCode).toBe(5)
+    expect(stdout).toContain('$0.0010')
+    expect(stderr).toContain('not compared')
+    expect(existsSync(join(project.folder, 'nowhere'))).toBe(false)
+    expect(await json('spent', '--ledger', './nowhere', '--without-ledger')).toMatchObject({
+      exitCode: 0,
+      agrees: null,
+    })
+  })
+
+  it('yesterday is that day alone', async () => {
+    await project.solve()
+    const { from, to, total } = await json('spent', '--since', 'yesterday')
+    expect(Date.parse(to) - Date.parse(from)).toBe(86_400_000)
+    expect(total.spent).toBe(0)
+  })
+
+  it.each([
+    ['--by', 'whom'],
+    ['--since', 'tomorrow'],
+    ['--until', '2026-13-01'],
+    ['--time-zone', 'Mars/Olympus'],
+  ])('takes %s %s as wrong use', async (...args) => {
+    await project.solve()
+    expect(await json('spent', ...args)).toMatchObject({ exitCode: 2 })
+  })
+
+  it('shows no control character of a name that a record has', async () => {
+    await project.solve()
+    edit((lines) => lines.map((line) => line.replaceAll('"family":"recaptcha"', '"family":"\\u001b[2J\\u009b2Jx"')))
+    const { stdout } = await run(['spent', '--by', 'family'], inProject({ isTTY: true, env: { NO_COLOR: '1' } }))
+    expect(stdout).toContain('·[2J')
+    for (const control of ['\u001b', '\u009b']) expect(stdout).not.toContain(control)
+  })
+})
+
+describe('audit verify', () => {
+  it('ends with 0 where the log is whole', async () => {
+    await project.solve()
+    expect(await json('audit', 'verify')).toMatchObject({ exitCode: 0, ok: true, withLedger: true, firstBad: null })
+    expect((await run(['audit', 'verify'], inProject())).stdout).toMatch(/whole: 1 file, \d+ records in /)
+  })
+
+  it('names the file and the line that was altered, and ends with 6', async () => {
+    await project.solve()
+    const file = edit(([first = '', second = '', ...more]) => [first, second.replace(/\d{4}-/, '2001-'), ...more])
+    expect(await json('audit', 'verify')).toMatchObject({
+      exitCode: 6,
+      firstBad: { file, line: 2, problem: 'altered' },
+    })
+    const { stdout } = await run(['audit', 'verify'], inProject())
+    expect(stdout).toContain(`${file}\n   line 2, altered: `)
+  })
+
+  it('notices what was cut off, by the ledger', async () => {
+    await project.solve()
+    edit((lines) => lines.slice(0, -1))
+    expect(await json('audit', 'verify')).toMatchObject({ exitCode: 6, ok: false })
+    expect(await json('audit', 'verify', '--without-ledger')).toMatchObject({ exitCode: 0, withLedger: false })
+  })
+
+  it('says that a process was killed while it wrote, which is no problem', async () => {
+    await project.solve(async () => {
+      const [name = ''] = readdirSync(dir)
+      appendFileSync(join(dir, name), '{"@timest')
+      const { exitCode, stdout } = await run(['audit', 'verify'], inProject())
+      expect(exitCode).toBe(0)
+      expect(stdout).toContain('killed while it wrote')
+    })
+  })
+
+  it('takes the key from its place only', async () => {
+    await project.solve()
+    const audit = ['audit', 'verify', '--key', 'AUDIT_KEY', '--json']
+    const { exitCode, stdout } = await run(audit, inProject({ env: { AUDIT_KEY: 'x'.repeat(32) } }))
+    expect(exitCode).toBe(6)
+    expect(JSON.parse(stdout).firstBad.problem).toBe('key')
+    const short = await run(audit, inProject({ env: { AUDIT_KEY: 'hunter2' } }))
+    expect(short.exitCode).toBe(2)
+    expect(short.stdout + short.stderr).not.toContain('hunter2')
+  })
+})
+
+describe('audit archive', () => {
+  const later = (days: number) => ({ ...systemClock, now: () => Date.now() + days * 86_400_000 })
+
+  it('compresses days that are over, once, and the log verifies as before', async () => {
+    await project.solve()
+    const before = await json('audit', 'verify')
+    expect(await json('audit', 'archive')).toMatchObject({ exitCode: 0, archived: [], left: [], bytes: 0 })
+
+    const { exitCode, stdout } = await run(['audit', 'archive', '--json'], inProject({ clock: later(32) }))
+    const first = JSON.parse(stdout)
+    expect({ exitCode, left: first.left }).toEqual({ exitCode: 0, left: [] })
+    expect(first.archived).toMatchObject([{ bytes: first.bytes, archivedBytes: first.archivedBytes }])
+    expect(first.archivedBytes).toBeLessThan(first.bytes)
+    expect(readdirSync(dir)).toEqual([expect.stringMatching(/\.jsonl\.gz$/)])
+    expect(await json('audit', 'verify')).toEqual(before)
+    expect(await json('spent')).toMatchObject({ exitCode: 0, total: { spent: 1000 }, agrees: true })
+
+    const again = await run(['audit', 'archive'], inProject({ clock: later(32) }))
+    expect(again.stdout).toContain('Nothing was compressed')
+  })
+
+  it('leaves a file that was altered, and ends with 6', async () => {
+    await project.solve()
+    const file = edit(([first = '', ...more]) => [first.replace(/\d{4}-/, '2001-'), ...more])
+    const { exitCode, stdout } = await run(['audit', 'archive', '--json'], inProject({ clock: later(32) }))
+    expect(exitCode).toBe(6)
+    expect(JSON.parse(stdout)).toMatchObject({ ok: false, archived: [], left: [{ file, bad: true }] })
+    expect(readdirSync(dir)).toEqual([file])
+  })
+
+  it('takes a day that is none as wrong use', async () => {
+    expect(await json('audit', 'archive', '--before', 'soon')).toMatchObject({ exitCode: 2 })
+  })
+})
