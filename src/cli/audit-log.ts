@@ -14,7 +14,7 @@ export interface LogOptions extends ConfigOptions {
 }
 
 /** Adds `[dir]` and the options of the configuration. */
-function logOptions(command: Command): Command {
+export function logOptions(command: Command): Command {
   return configOptions(command.argument('[dir]', "the folder of the log (default: the configuration's)"))
 }
 

@@ -9,7 +9,7 @@ export interface CommandRow {
 
 /** Commands that have further ones: `audit verify` is in `audit`. */
 export const GROUPS: Readonly<Record<string, string>> = {
-  audit: 'the audit log: verify, archive',
+  audit: 'the audit log: verify, archive, tail',
   token: 'tokens in place of keys: issue, narrow, inspect, revoke, handle',
 }
 
@@ -94,6 +94,10 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   'audit archive': {
     what: 'compresses the files of days that are over; they stay readable and verifiable',
     load: () => import('./commands/audit/archive.js'),
+  },
+  'audit tail': {
+    what: 'the last records of the log, and with --follow those to come',
+    load: () => import('./commands/audit/tail.js'),
   },
   drill: {
     what: 'the defence matrix against your configuration, on stand-ins: which layer answers, what could be taken',

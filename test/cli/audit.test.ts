@@ -2,7 +2,10 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } 
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/base/clock.js'
-import { type HostOptions, runCommandLine as run } from './host.js'
+import { Interruption } from '../../src/cli/failure.js'
+import { runCli } from '../../src/cli/run.js'
+import { manualClock } from '../../src/testing/clock.js'
+import { type HostOptions, runCommandLine as run, testHost } from './host.js'
 import { type TestProject, testProject } from './project.js'
 
 let project: TestProject
@@ -32,7 +35,7 @@ function edit(change: (lines: string[]) => string[]): string {
   return name
 }
 
-describe.each(['spent', 'audit verify', 'audit archive'])('%s', (name) => {
+describe.each(['spent', 'audit verify', 'audit archive', 'audit tail'])('%s', (name) => {
   it('says that there is no such folder, and creates none', async () => {
     const { exitCode, error } = await json(...name.split(' '))
     expect(exitCode).toBe(2)
@@ -43,7 +46,7 @@ describe.each(['spent', 'audit verify', 'audit archive'])('%s', (name) => {
   it('needs no key, and declares no limits', async () => {
     await project.solve()
     writeFileSync(join(project.folder, 'secrets/key'), '')
-    expect(await json(...name.split(' '))).toMatchObject({ exitCode: 0 })
+    expect(await run(name.split(' '), inProject())).toMatchObject({ exitCode: 0 })
     expect((await json('status')).budgets[0].day.cap).toBeUndefined()
   })
 })
@@ -197,5 +200,79 @@ describe('audit archive', () => {
 
   it('takes a day that is none as wrong use', async () => {
     expect(await json('audit', 'archive', '--before', 'soon')).toMatchObject({ exitCode: 2 })
+  })
+})
+
+describe('audit tail', () => {
+  it('shows the last records with time, decision, origin and cost', async () => {
+    await project.solve()
+    const { exitCode, stdout } = await run(['audit', 'tail', '-n', '3'], inProject())
+    expect(exitCode).toBe(0)
+    expect(stdout.trimEnd().split('\n')).toHaveLength(3)
+    expect(stdout).toMatch(/^\d{4}-\d\d-\d\d [\d:.]+Z {2}solved .* https:\/\/staging\.example\.com {2}\$0\.001$/m)
+  })
+
+  it('--json prints a record a line; filters choose', async () => {
+    await project.solve()
+    const all = (await run(['audit', 'tail', '--json'], inProject())).stdout.trimEnd().split('\n')
+    const [name = ''] = readdirSync(dir)
+    expect(all).toEqual(readFileSync(join(dir, name), 'utf8').trimEnd().split('\n'))
+    const counts = async (...args: string[]) =>
+      (await run(['audit', 'tail', '--json', ...args], inProject())).stdout.split('\n').length - 1
+    expect(await counts('--origin', 'https://staging.example.com/any')).toBeGreaterThan(1)
+    expect(await counts('--origin', 'https://example.org')).toBe(0)
+    expect(await counts('--layer', 'spending')).toBe(0)
+    expect(await counts('--code', 'BUDGET_EXHAUSTED')).toBe(0)
+  })
+
+  it.each([[], ['--json']])('lets no record drive the terminal %j', async (...args) => {
+    await project.solve()
+    const [name = ''] = readdirSync(dir)
+    const hostile = JSON.stringify({
+      '@timestamp': '2030-01-01T00:00:00Z',
+      event: { action: 'denied\u001b[2J', reason: '\u009b2J\u202e\r' },
+      error: { code: '\u001b]0;title\u0007' },
+      url: { scheme: 'https', domain: '\u001b[31m' },
+      solveguard: { layer: '\u001bc' },
+      user: { name: '\n\u001b[1A' },
+    })
+    appendFileSync(join(dir, name), `${hostile}\n\u001b[2J not a record\n`)
+    const { stdout } = await run(['audit', 'tail', ...args], inProject({ isTTY: true, env: { NO_COLOR: '1' } }))
+    expect(stdout).toContain('2030-01-01')
+    for (const control of ['\u001b', '\u009b', '\u202e', '\r', '\u0007']) expect(stdout).not.toContain(control)
+  })
+
+  it.each([
+    ['-n', 'many'],
+    ['--layer', 'seventh'],
+    ['--origin', 'nowhere'],
+  ])('takes %s %s as wrong use', async (...args) => {
+    expect(await json('audit', 'tail', ...args)).toMatchObject({ exitCode: 2 })
+  })
+
+  it('--follow shows what is written later, once, in new files too, until it is interrupted', async () => {
+    await project.solve()
+    const [name = ''] = readdirSync(dir)
+    const lines = readFileSync(join(dir, name), 'utf8').trimEnd().split('\n')
+    const controller = new AbortController()
+    const clock = manualClock(Date.now())
+    const host = testHost(inProject({ clock, signal: controller.signal }))
+    const running = runCli(['audit', 'tail', '--follow', '--json', '-n', '1'], host)
+    const shown = () => host.output().stdout.trimEnd().split('\n')
+    await expect.poll(() => clock.waiting).toBe(1)
+    expect(shown()).toEqual([lines.at(-1)])
+    const half = lines[0]?.slice(0, 40) ?? ''
+    appendFileSync(join(dir, name), half)
+    await clock.advance(1_000)
+    await expect.poll(() => clock.waiting).toBe(1)
+    appendFileSync(join(dir, name), `${lines[0]?.slice(40)}\n`)
+    writeFileSync(join(dir, '2999-01-01-1-ab-1.jsonl'), `${lines[1]}\n`)
+    await clock.advance(1_000)
+    await expect.poll(() => clock.waiting).toBe(1)
+    await clock.advance(1_000)
+    await expect.poll(() => clock.waiting).toBe(1)
+    expect(shown()).toEqual([lines.at(-1), lines[0], lines[1]])
+    controller.abort(new Interruption('SIGINT', 130))
+    expect(await running).toBe(130)
   })
 })

@@ -4,6 +4,7 @@ import { defineCommand } from '../command.js'
 import { type ConfigOptions, configOptions, loadConfiguration, openBooks } from '../configuration.js'
 import type { CommandContext } from '../context.js'
 import { statusJson, statusText } from '../status-view.js'
+import { pause } from '../wait.js'
 
 const EVERY_MS = 1_000
 
@@ -60,17 +61,4 @@ function away({ json, stdout }: CommandContext, error: unknown): string {
   if (!(error instanceof SolveguardError)) throw error
   if (json) return `${JSON.stringify({ error: error.toJSON() })}\n`
   return stdout.isTTY ? `\u001b[H${error.message}\u001b[K\n\u001b[J` : `${error.message}\n`
-}
-
-function pause(ms: number, clock: CommandContext['clock'], signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      cancel()
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const cancel = clock.after(ms, end)
-    if (signal.aborted) end()
-    else signal.addEventListener('abort', end)
-  })
 }
