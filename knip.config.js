@@ -36,9 +36,6 @@ export default {
     'publint',
     ...SHOWN,
     // Of commands and of the documentation's site, which are being built: each goes from here with its first import.
-    '@observablehq/plot',
-    'axe-core',
-    'linkedom',
     'typedoc',
     'typedoc-plugin-markdown',
     'vitepress',

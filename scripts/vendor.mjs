@@ -7,10 +7,19 @@ import * as esbuild from 'esbuild'
 import { root } from './setup.mjs'
 
 /** What may be bundled, as it is imported. */
-export const VENDORED = ['commander', '@clack/prompts', '@bomb.sh/tab/commander', 'c12', 'fastify', 'pino']
+export const VENDORED = [
+  'commander',
+  '@clack/prompts',
+  '@bomb.sh/tab/commander',
+  'c12',
+  'fastify',
+  'pino',
+  '@observablehq/plot',
+  'linkedom',
+]
 
 /** The folders of src/ whose files may import them. */
-export const COMMAND_FOLDERS = ['cli']
+export const COMMAND_FOLDERS = ['cli', 'report']
 
 const FOLDER = 'cli/vendor'
 

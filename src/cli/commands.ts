@@ -9,7 +9,7 @@ export interface CommandRow {
 
 /** Commands that have further ones: `audit verify` is in `audit`. */
 export const GROUPS: Readonly<Record<string, string>> = {
-  audit: 'the audit log: verify, archive, tail',
+  audit: 'the audit log: verify, archive, tail, report',
   token: 'tokens in place of keys: issue, narrow, inspect, revoke, handle',
 }
 
@@ -98,6 +98,10 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   'audit tail': {
     what: 'the last records of the log, and with --follow those to come',
     load: () => import('./commands/audit/tail.js'),
+  },
+  'audit report': {
+    what: 'a page with charts: what was spent by whom, what was denied, whether the log is whole',
+    load: () => import('./commands/audit/report.js'),
   },
   drill: {
     what: 'the defence matrix against your configuration, on stand-ins: which layer answers, what could be taken',

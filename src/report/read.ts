@@ -1,0 +1,55 @@
+import type { AuditKey } from '../audit/key.js'
+import { verifyAudit } from '../audit/verify.js'
+import { messageOf } from '../base/errors.js'
+import type { Books } from '../ledger/open.js'
+import { compareWithLedger } from './compare.js'
+import { type FoldOptions, fold } from './fold.js'
+import type { ReportPage } from './page.js'
+
+/** Where a report reads. */
+export interface ReportSource {
+  /** The folder of the audit log. */
+  readonly dir: string
+  /**
+   * The key of the log, if it was written with one.
+   * @default none
+   */
+  readonly key?: AuditKey | undefined
+  /** Opens the ledger. Where it throws, the report says why, and does not compare. */
+  openBooks(): Promise<Pick<Books, 'status' | 'heads'>>
+  readonly clock: { now(): number }
+  /** Guards that the ledger may know, beside those of the log. */
+  readonly guards: readonly string[]
+}
+
+/**
+ * Reads what a report shows: the log, whether it is whole, and what the ledger says of the same time.
+ * @throws SolveguardError `CONFIG_INVALID` when there is no such log, or the period ends before it begins
+ */
+export async function readReport(source: ReportSource, options: FoldOptions): Promise<ReportPage> {
+  const { dir, key, clock } = source
+  const target = { dir }
+  const first = await fold(target, options)
+  const look = () => fold(target, { ...options, now: clock.now(), onProgress: undefined })
+  const ledger = await readLedger(source, options, (books, names) =>
+    compareWithLedger(books, first, look, clock, names),
+  )
+  const { heads, ...compared } = ledger
+  const verified = await verifyAudit(target, { key, heads })
+  options.signal?.throwIfAborted()
+  return { fold: first, madeAt: clock.now(), ...compared, verified, hasHeads: heads !== undefined }
+}
+
+async function readLedger(
+  { openBooks, guards }: ReportSource,
+  { guard }: FoldOptions,
+  compare: (books: Pick<Books, 'status'>, names: readonly string[]) => Promise<ReportPage['comparisons']>,
+) {
+  try {
+    const books = await openBooks()
+    const comparisons = await compare(books, guard === undefined ? guards : [guard])
+    return { comparisons, heads: await books.heads() }
+  } catch (error) {
+    return { comparisons: [], ledgerProblem: messageOf(error), heads: undefined }
+  }
+}
