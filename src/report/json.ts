@@ -2,8 +2,9 @@ import type { ReportPage } from './page.js'
 import { isoDay } from './period.js'
 
 /**
- * What a page shows, as data: amounts in micro-dollars, times of solves in ms, moments in ISO 8601. Of each kind of names
- * all that were counted one by one; what has no name has an empty one, and `isRest` marks all further ones together.
+ * What a page shows, as data: amounts in micro-dollars, times of solves in ms, moments in ISO 8601. Of each kind of
+ * names all that were counted one by one; what has no name has an empty one, and `isRest` marks all further ones
+ * together.
  */
 export function reportJson({ fold, madeAt, comparisons, ledgerProblem, verified, hasHeads }: ReportPage): object {
   const { period, unit, timeZone, records, unreadable, files, total, by, denials } = fold
