@@ -23,7 +23,7 @@ export interface Bucket extends Period {
 /** How many names are counted one by one in each bucket; a report shows fewer. */
 const MAX_NAMES = 40
 /** Stands for further names. */
-const FURTHER = '…'
+export const FURTHER = '…'
 
 class MutableBucket implements Bucket {
   readonly from: number
