@@ -34,6 +34,7 @@ export type {
   ProcessStatus,
   SlotStatus,
   Solution,
+  SolveEvent,
   SolveOptions,
   SolverStatus,
   SolveStream,

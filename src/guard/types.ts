@@ -770,7 +770,7 @@ export interface Advice {
 }
 
 /** What most events have. */
-interface SolveEvent {
+export interface SolveEvent {
   /** Identifies the solve, from its first event to its last. */
   readonly solveId: string
   /** The account; `browser` where the browser did the work; absent where no service was asked. */

@@ -1,4 +1,5 @@
 export { type FileLedgerOptions, fileLedger } from './file.js'
+export type { Durability } from './journal.js'
 export type * from './ledger.js'
 export { type MemoryLedger, memoryLedger } from './memory.js'
 export {

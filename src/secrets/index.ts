@@ -4,6 +4,7 @@ export { type DotenvVaultSecretOptions, dotenvVaultSecret } from './dotenv-vault
 export { type EnvSecretOptions, envSecret } from './env.js'
 export { type ExecSecretOptions, execSecret } from './exec.js'
 export { type FileSecretOptions, fileSecret } from './file.js'
+export type { KeyProblem } from './key-text.js'
 export type { ProviderContext, SecretProvider, SecretVersion, SecretVersions } from './provider.js'
 export { Secret } from './secret.js'
 export { type SecretNames, secretFor } from './secret-for.js'

@@ -33,7 +33,7 @@ import { createTestCaptcha, type TestCaptcha } from './test-captcha.js'
 import { TestTime } from './test-time.js'
 
 export type * from '../engine/public-types.js'
-export type { CaptchaMatchers } from './matchers.js'
+export type { CaptchaMatchers, MatcherResult } from './matchers.js'
 export type { SuiteBudget, TestSpending, WidgetReport } from './report.js'
 export type { SuiteGuardOptions, WithoutKey } from './suite-key.js'
 export type { TestCaptcha } from './test-captcha.js'

@@ -36,8 +36,11 @@ export interface CaptchaMatchers {
   toHaveNoCaptcha(page: Page, options?: { timeout?: number | undefined }): Promise<MatcherResult>
 }
 
-interface MatcherResult {
+/** What a matcher tells the test runner. */
+export interface MatcherResult {
+  /** Whether the expectation holds. */
   readonly pass: boolean
+  /** Says what was found in its place. */
   readonly message: () => string
 }
 

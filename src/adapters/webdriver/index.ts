@@ -11,7 +11,7 @@ import { Mutex } from './mutex.js'
 import { connectSession, type SeleniumDriver, type WebDriverSession } from './session.js'
 
 export type * from '../engine/public-types.js'
-export type { SeleniumDriver, WebDriverSession } from './session.js'
+export type { SeleniumBidi, SeleniumDriver, WebDriverSession } from './session.js'
 
 /** CAPTCHAs in the windows of one WebDriver session. A page is named by its window handle. */
 export interface SessionCaptcha extends Omit<Captcha<string>, 'find' | 'solve'> {

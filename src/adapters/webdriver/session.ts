@@ -71,8 +71,11 @@ export interface SeleniumDriver {
   sendAndGetDevToolsCommand?(command: string, params: object): Promise<unknown>
 }
 
-interface SeleniumBidi {
+/** The WebDriver BiDi connection of a Selenium session. */
+export interface SeleniumBidi {
+  /** Sends a command of the protocol. */
   send(command: { method: string; params: object }): Promise<unknown>
+  /** Where the browser's messages arrive. */
   readonly socket: {
     addEventListener(type: 'message', listener: (event: { data: unknown }) => void): unknown
     removeEventListener(type: 'message', listener: (event: { data: unknown }) => void): unknown
