@@ -35,10 +35,6 @@ export default {
     'ng-recaptcha-2',
     'publint',
     ...SHOWN,
-    // Of commands and of the documentation's site, which are being built: each goes from here with its first import.
-    'typedoc',
-    'typedoc-plugin-markdown',
-    'vitepress',
   ],
   // Not packages: scripts/setup.mjs installs them.
   ignoreBinaries: ['apt-get', 'chromedriver', 'mkfifo', 'redis-cli', 'strace', 'systemd-analyze'],

@@ -13,6 +13,7 @@ import { exportsField, typesVersionsField } from './entries.mjs'
 import { checkInstalledSize } from './installed-size.mjs'
 import { maybePromises } from './maybe-promises.mjs'
 import { ensureBrowser, ensurePackages, root } from './setup.mjs'
+import { checkSite } from './site-check.mjs'
 import { runToolchains } from './toolchains.mjs'
 
 /**
@@ -48,6 +49,8 @@ const STEPS = [
     { name: 'a CommonJS consumer', run: () => runConsumer(packed.project, 'commonjs.cjs') },
     { name: 'an ESM consumer', run: () => runConsumer(packed.project, 'esm.mjs') },
   ]),
+  { name: 'the site of the documentation', run: () => tool(process.execPath, 'scripts/site.mjs') },
+  { name: 'the site in a browser', run: () => checkSite(), needs: ['the site of the documentation'] },
   { name: 'unused code and packages', run: () => tool('knip') },
   { name: 'examples of deployment', run: () => tool(process.execPath, 'scripts/deployment.mjs') },
   { name: 'lint, format, reveal() in egress only', run: () => tool('biome', 'check', '--error-on-warnings', '.') },

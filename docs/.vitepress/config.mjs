@@ -76,7 +76,7 @@ export default defineConfig({
   themeConfig: {
     nav: [
       { text: 'Quick starts', link: '/quick-starts' },
-      { text: 'Incidents', link: '/incidents' },
+      { text: 'Errors', link: '/errors' },
       { text: 'Reference', link: '/reference/solveguard' },
     ],
     sidebar: [

@@ -1,6 +1,6 @@
 // Which files are pages of the site, at which address, and in which order the sidebar lists them. The index in
 // docs/README.md is the one list of the pages: the sidebar is read from it, so the two cannot differ.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -71,7 +71,8 @@ export function linkOf(link, file) {
   const hash = anchor === undefined ? '' : `#${anchor}`
   const page = pageOf(target)
   if (page !== undefined) return `/${page}${hash}`
-  return `${REPOSITORY}/${target.endsWith('/') || !/\.\w+$/.test(target) ? 'tree' : 'blob'}/main/${target}${hash}`
+  const isFolder = statSync(join(ROOT, target), { throwIfNoEntry: false })?.isDirectory() ?? false
+  return `${REPOSITORY}/${isFolder ? 'tree' : 'blob'}/main/${target}${hash}`
 }
 
 /**
