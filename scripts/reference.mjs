@@ -18,33 +18,45 @@ const COMPUTED = [
   'Vendors',
 ]
 
-/** Writes the pages; an error or a warning of typedoc is thrown. */
-export async function writeReference(out = `${root}docs/reference`) {
-  rmSync(out, { recursive: true, force: true })
-  const app = await Application.bootstrapWithPlugins({
+/** How a page looks: options of typedoc-plugin-markdown, which typedoc's own types do not have. */
+const LAYOUT = {
+  outputFileStrategy: 'modules',
+  entryFileName: 'index',
+  hidePageHeader: true,
+  hideBreadcrumbs: true,
+  useCodeBlocks: true,
+  parametersFormat: 'table',
+  interfacePropertiesFormat: 'table',
+  typeDeclarationFormat: 'table',
+  enumMembersFormat: 'table',
+  tableColumnSettings: { hideSources: true, hideInherited: true, hideOverrides: true },
+}
+
+/**
+ * @param {string} out
+ * @returns {import('typedoc').TypeDocOptions}
+ */
+function options(out) {
+  return {
+    out,
     entryPoints: Object.values(ENTRIES).map((file) => `${root}src/${file}.ts`),
     tsconfig: `${root}tsconfig.build.json`,
     plugin: ['typedoc-plugin-markdown'],
     // `npm run check` has the compiler's own errors already.
     skipErrorChecking: true,
     readme: 'none',
-    out,
     disableSources: true,
     excludeInternal: true,
     excludePrivate: true,
     intentionallyNotExported: COMPUTED,
     logLevel: LogLevel.Warn,
-    outputFileStrategy: 'modules',
-    entryFileName: 'index',
-    hidePageHeader: true,
-    hideBreadcrumbs: true,
-    useCodeBlocks: true,
-    parametersFormat: 'table',
-    interfacePropertiesFormat: 'table',
-    typeDeclarationFormat: 'table',
-    enumMembersFormat: 'table',
-    tableColumnSettings: { hideSources: true, hideInherited: true, hideOverrides: true },
-  })
+  }
+}
+
+/** Writes the pages; an error or a warning of typedoc is thrown. */
+export async function writeReference(out = `${root}docs/reference`) {
+  rmSync(out, { recursive: true, force: true })
+  const app = await Application.bootstrapWithPlugins({ ...options(out), ...LAYOUT })
   /** @type {string[]} */
   const problems = []
   app.logger.log = (message, level) => {

@@ -18,7 +18,7 @@ const TYPES = /** @type {Readonly<Record<string, string>>} */ ({
   '.json': 'application/json',
 })
 /** Pages that are looked at in both modes and both widths; the others have the same parts. */
-const LOOKED_AT = ['index.html', 'quick-starts.html', 'errors.html', 'reference/solvers.html', 'no-such-page.html']
+const LOOKED_AT = ['index.html', 'incidents.html', 'errors.html', 'reference/solvers.html', 'no-such-page.html']
 const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 800 } }
 
 /** Serves the site as a static host does: files, and 404.html for what is none. */
@@ -66,7 +66,7 @@ function attributes(html, name) {
   )
 }
 
-/** @param {string | undefined} pictures where pictures of the pages are written, if anywhere */
+/** @param {string} [pictures] where pictures of the pages are written, if anywhere */
 export async function checkSite(pictures) {
   if (!existsSync(join(FOLDER, 'index.html'))) throw new Error('There is no site yet: npm run docs')
   const found = await findBrowser({ windows: false })

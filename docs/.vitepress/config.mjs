@@ -76,7 +76,7 @@ export default defineConfig({
   themeConfig: {
     nav: [
       { text: 'Quick starts', link: '/quick-starts' },
-      { text: 'Errors', link: '/errors' },
+      { text: 'Incidents', link: '/incidents' },
       { text: 'Reference', link: '/reference/solveguard' },
     ],
     sidebar: [

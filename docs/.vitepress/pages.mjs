@@ -24,6 +24,7 @@ const SHORT = /** @type {Readonly<Record<string, string>>} */ ({
   'playwright.md': 'Playwright',
   'puppeteer-extra.md': 'puppeteer-extra, playwright-extra',
   'broker.md': 'Broker',
+  'rotation.md': 'Replace a key',
   'register.md': 'Node clients, unchanged',
   'migrating.md': 'Migrating',
   'secrets.md': 'Secrets',

@@ -45,12 +45,19 @@ const PUPPETEERS_PAGE = "declare const page: import('puppeteer-core').Page"
 /** The names that mean something else in a document. */
 const OF_DOCUMENTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'docs/alerts.md': {
-    ourPager:
-      'declare const ourPager: { send(alert: object, options: { signal: AbortSignal }): Promise<boolean> }',
+    ourPager: 'declare const ourPager: { send(alert: object, options: { signal: AbortSignal }): Promise<boolean> }',
   },
   'docs/audit.md': {
     apiKey: 'declare const apiKey: string',
     ledger: "declare const ledger: import('solveguard/ledger').Ledger",
+  },
+  'docs/callbacks.md': {
+    ...from('solveguard/solvers', 'antiCaptcha'),
+    app: `declare const app: {
+      use(path: string, listener: (request: import('node:http').IncomingMessage,
+        response: import('node:http').ServerResponse) => unknown): void
+      all(path: string, handler: (context: { req: { raw: Request } }) => unknown): void
+    }`,
   },
   'docs/ledgers.md': {
     ...from('node:fs/promises', 'readFile'),
