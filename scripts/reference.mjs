@@ -29,7 +29,7 @@ const LAYOUT = {
   interfacePropertiesFormat: 'table',
   typeDeclarationFormat: 'table',
   enumMembersFormat: 'table',
-  tableColumnSettings: { hideSources: true, hideInherited: true, hideOverrides: true },
+  tableColumnSettings: { hideModifiers: true, hideSources: true, hideInherited: true, hideOverrides: true },
 }
 
 /**

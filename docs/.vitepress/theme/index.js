@@ -1,12 +1,14 @@
 // System fonts: nothing is fetched to draw text.
 import Theme from 'vitepress/theme-without-fonts'
 import { h } from 'vue'
-import Home from './Home.vue'
+import Commands from './Commands.vue'
+import Picture from './Picture.vue'
 import './style.css'
 
 export default {
   extends: Theme,
-  Layout: () => h(Theme.Layout, null, { 'home-hero-after': () => h(Home) }),
+  Layout: () =>
+    h(Theme.Layout, null, { 'home-hero-info-after': () => h(Commands), 'home-hero-image': () => h(Picture) }),
   enhanceApp() {
     if (import.meta.env.SSR) return
     // The index of the search, as soon as there is nothing else to do: it works without a network from then on.
