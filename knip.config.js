@@ -34,9 +34,8 @@ export default {
     // Taken in the place of `ng-recaptcha`.
     'ng-recaptcha-2',
     'publint',
-    // Named to typedoc, and read as a text for a page.
+    // Named to typedoc.
     'typedoc-plugin-markdown',
-    'axe-core',
     ...SHOWN,
   ],
   // Not packages: scripts/setup.mjs installs them.
