@@ -7,7 +7,16 @@ import { messageOf, SolveguardError } from '../base/errors.js'
 import { type Line, linesOf, type ReadLinesOptions, readLines } from './read-lines.js'
 
 /** A log: one file, or a folder of files. A plain path may be either. */
-export type AuditTarget = string | { readonly dir: string } | { readonly file: string }
+export type AuditTarget =
+  | string
+  | {
+      /** A folder of files. */
+      readonly dir: string
+    }
+  | {
+      /** One file. */
+      readonly file: string
+    }
 
 /** The files to read, by their names in a folder. A file that is compressed has the name that it had before. */
 export interface LogFiles {

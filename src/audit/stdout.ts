@@ -6,8 +6,11 @@ import type { AuditAction, AuditEvent, AuditSink } from './sink.js'
 
 /** The part of a `Writable` that is used here. */
 export interface LineStream {
+  /** Writes a line, and calls back when it is written or has failed. */
   write(text: string, written: (error?: Error | null) => void): unknown
+  /** Listens to errors. */
   on(event: 'error', listener: (error: Error) => void): unknown
+  /** Ends that. */
   off(event: 'error', listener: (error: Error) => void): unknown
 }
 

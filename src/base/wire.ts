@@ -19,8 +19,11 @@ export interface Call {
 
 /** A service's reply. The body is bounded text that was not checked further. */
 export interface Reply {
+  /** The HTTP status. */
   readonly status: number
+  /** The `content-type` as it was sent, at most 100 characters; empty where there was none. */
   readonly contentType: string
+  /** The text, decoded as its content type says. */
   readonly body: string
 }
 

@@ -2,11 +2,21 @@ import { isIP } from 'node:net'
 
 /** The proxy that a page is browsed through, as the service needs it. Holds a password: never stored, never shown. */
 export interface PageProxy {
+  /** The protocol that is spoken with it. */
   readonly type: 'http' | 'socks4' | 'socks5'
   /** A host name or an IP address; IPv6 without brackets. */
   readonly host: string
+  /** 1 to 65535. */
   readonly port: number
-  readonly login?: { readonly user: string; readonly password: string } | undefined
+  /** The login, where it wants one. */
+  readonly login?:
+    | {
+        /** The name of the user. */
+        readonly user: string
+        /** The password. */
+        readonly password: string
+      }
+    | undefined
 }
 
 const PORTS = { http: 80, socks4: 1080, socks5: 1080 } as const

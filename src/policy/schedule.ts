@@ -7,13 +7,17 @@ const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
 export interface ScheduleWindow {
   /** 1 (Monday) to 7 (Sunday), ascending. */
   readonly days: readonly number[]
+  /** Minutes of the day, 0 to 1439. */
   readonly from: number
+  /** Minutes of the day; above 1440 on the next day. */
   readonly to: number
 }
 
 /** Working hours in one time zone, in canonical form. Open while the wall clock of the zone is inside a window. */
 export interface Schedule {
+  /** An IANA name, such as `Europe/Berlin`. */
   readonly timeZone: string
+  /** When it is open. */
   readonly windows: readonly ScheduleWindow[]
   /** Dates (`2026-12-24`) with separate hours, in minutes of the day, or with none. */
   readonly except: Readonly<Record<string, readonly { readonly from: number; readonly to: number }[]>>

@@ -1,5 +1,6 @@
 /** Why a text cannot be a key, as the end of a sentence that begins with the place; never with a part of the text. */
 export interface KeyProblem {
+  /** What is wrong with it. */
   readonly problem: string
   /** What to do about it, as a sentence. */
   readonly remedy: string

@@ -88,7 +88,9 @@ export interface KeyFormat {
 
 /** Asks for the threads of an account. */
 export interface ThreadsInfo {
+  /** The call. */
   readonly call: () => Call
+  /** What its reply says. */
   readonly read: (reply: Reply) => Threads | Failure
   /** What to say about a plan that has ended. */
   readonly endedMessage: string
@@ -110,14 +112,21 @@ export interface BatchPoll {
   readonly max: number
   /** The families whose answers can be separated in such a reply. */
   readonly families: readonly Family[]
+  /** The call for these tasks. */
   readonly poll: (taskIds: readonly string[]) => Call
-  /** @param families those of the tasks, in the order of the poll */
+  /**
+   * What its reply says of each task.
+   *
+   * @param families those of the tasks, in the order of the poll
+   */
   readonly read: (reply: Reply, families: readonly Family[]) => BatchPollResult | Failure
 }
 
 /** The results of a batch, in the order of the poll. */
 export interface BatchPollResult {
+  /** Distinguishes it from a `Failure`. */
   readonly kind: 'batch'
+  /** One for each task. */
   readonly results: readonly (Ready | Pending | Failure)[]
 }
 

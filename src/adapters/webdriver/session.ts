@@ -77,7 +77,9 @@ export interface SeleniumBidi {
   send(command: { method: string; params: object }): Promise<unknown>
   /** Where the browser's messages arrive. */
   readonly socket: {
+    /** Listens to the messages. */
     addEventListener(type: 'message', listener: (event: { data: unknown }) => void): unknown
+    /** Ends that. */
     removeEventListener(type: 'message', listener: (event: { data: unknown }) => void): unknown
   }
 }
