@@ -147,7 +147,13 @@ describe('doctor', () => {
       clock: systemClock,
       columns,
     })
-    const long = stdout.split('\n').filter((line) => line.length > columns && line.trim().includes(' '))
+    // A path is one word, which no line can break: here it may be longer than the terminal is wide.
+    const breakable = (line: string) =>
+      line
+        .replace(/^\S \S+ +/, '')
+        .trim()
+        .includes(' ')
+    const long = stdout.split('\n').filter((line) => line.length > columns && breakable(line))
     expect(long).toEqual([])
     expect(stdout).toContain('✓ secret')
   })

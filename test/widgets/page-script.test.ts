@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { coreScript, keptText, OWN_PROPERTIES, observerScript, vitePageScript } from '../../scripts/page-script.mjs'
 
 const WIDGETS = 'src/widgets'
@@ -34,6 +34,7 @@ test('page scripts are not taken from what was kept once a file that they were m
   const kept = JSON.parse(readFileSync('node_modules/.cache/solveguard/page-scripts.json', 'utf8'))
   const main = Object.keys(kept.hashes).find((file) => file.endsWith('main.ts')) ?? ''
   const copy = join(tmpdir(), 'kept.json')
+  onTestFinished(() => rmSync(copy))
   const textWith = (change: object) => {
     writeFileSync(copy, JSON.stringify({ ...kept, ...change }))
     return keptText(copy)

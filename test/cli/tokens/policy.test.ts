@@ -1,14 +1,16 @@
 import { writeFileSync } from 'node:fs'
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { policyOf } from '../../../src/cli/tokens/policy.js'
 import { usd } from '../../../src/policy/money.js'
 
 describe('a policy from options', () => {
   it('has what they state, in place of the same fields of the file', async () => {
-    const file = join(await mkdtemp(join(tmpdir(), 'solveguard-policy-')), 'policy.json')
+    const folder = await mkdtemp(join(tmpdir(), 'solveguard-policy-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const file = join(folder, 'policy.json')
     writeFileSync(
       file,
       '{"origins":["https://a.example.com"],"budget":{"perDay":5000000,"perMinute":9},"deadline":"1m"}',
