@@ -1,5 +1,5 @@
-// How much whoever installs this package gets: the packed package, and the packages that it depends on, in the versions
-// of this project's lock file. No development dependency, and no optional peer.
+// The size of what is installed with this package: the packed package, and the packages that it depends on, in the
+// versions of this project's lock file. No development dependency, and no optional peer.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { root } from './setup.mjs'

@@ -1,5 +1,5 @@
-// Packages that only commands need. They are bundled into dist/cli/vendor, one file each, so that whoever installs this
-// package installs none of them. Our own modules stay what they are, one file each: a class has one identity, whether a
+// Packages that only commands need. They are bundled into dist/cli/vendor, one file each, so that none of them is
+// installed with this package. Our own modules stay what they are, one file each: a class has one identity, whether a
 // command or an application loads it.
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'

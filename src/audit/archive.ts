@@ -115,7 +115,7 @@ export async function archiveAudit(dir: string, options: ArchiveOptions): Promis
 }
 
 /**
- * Compresses one file. Whoever stops between two steps, and never goes on, has left a log that verifies as before.
+ * Compresses one file. A process that ends between two steps has left a log that verifies as before.
  * @returns undefined where it is compressed already
  */
 export async function* archiveSteps(

@@ -152,7 +152,8 @@ export async function openGuard(context: CommandContext, configuration: Configur
 
 /**
  * A guard for an operator: with the name, the ledger, the audit log and the accounts of the configuration, and limits
- * that lower nobody's: of several guards of a name, the tighter limits hold for all. It is closed with the command.
+ * that lower those of no other guard: of several guards of a name, the tighter limits hold for all. It is closed with
+ * the command.
  */
 export async function openOperatorGuard(context: CommandContext, configuration: Configuration): Promise<Guard> {
   const { usd } = await import('../policy/money.js')

@@ -8,7 +8,7 @@ import { wrapped } from './table.js'
 /** Why a command was interrupted: the reason of the aborted signal. */
 export class Interruption extends Error {
   constructor(
-    /** `EPIPE`: nobody reads the output any more. */
+    /** `EPIPE`: the program that read the output has ended. */
     readonly by: 'SIGINT' | 'SIGTERM' | 'EPIPE',
     readonly exitCode: ExitCode,
   ) {

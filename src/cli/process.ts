@@ -18,7 +18,7 @@ export async function runProcess(): Promise<void> {
   }
   process.on('SIGINT', listeners.SIGINT).on('SIGTERM', listeners.SIGTERM)
   for (const stream of [process.stdout, process.stderr]) {
-    // Nobody reads any more, as after `| head`: the command ends, and says so to nobody.
+    // The reader has ended, as with `| head`: the command ends too, without a message.
     stream.on('error', () => controller.signal.aborted || end(new Interruption('EPIPE', 1)))
   }
   process.exitCode = await runCli(process.argv.slice(2), {

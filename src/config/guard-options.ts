@@ -89,7 +89,7 @@ function placeOf(place: SecretPlace): SecretProvider {
   return awsSecret(place.aws, { region: place.region, field: place.field })
 }
 
-/** The ledger. Whoever takes it opens and closes it. */
+/** The ledger. The caller opens and closes it. */
 export function ledgerOf({ ledger, stateDir }: SolveguardConfig, defaultDir: string): Ledger {
   if (ledger === undefined) return fileLedger({ dir: stateDir ?? defaultDir })
   if ('reserve' in ledger) return ledger

@@ -213,7 +213,7 @@ async function broker({ context, configuration }: CheckInput): Promise<Finding> 
 async function browser(): Promise<Finding> {
   const { findBrowser, noBrowser } = await import('../../demo/browser.js')
   const found = await findBrowser()
-  // Whoever solves without pages needs none.
+  // Solving without pages needs none.
   return found ? ok(`${found.path} (${found.source})`) : warning('none', noBrowser())
 }
 

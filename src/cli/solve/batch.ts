@@ -9,7 +9,7 @@ import { solutionJson } from './result.js'
 
 /**
  * Solves the challenges of standard input, a JSON object a line, and writes a line for each as soon as it has ended.
- * No more is read than is being solved, and nothing is solved that nobody reads.
+ * No more is read than is being solved, and nothing is solved whose result is not read.
  *
  * @returns the exit code: that of the errors if all have the same one
  */

@@ -34,7 +34,7 @@ export function outputOptions(command: Command): Command {
 }
 
 /**
- * Refuses to make a secret that nobody would get, or everybody who sees the screen. Asked before anything is issued.
+ * Refuses to make a secret that would be written nowhere, or shown on a screen. Called before anything is issued.
  * @throws SolveguardError `COMMAND_INVALID`
  */
 export function checkOutput({ stdout }: CommandContext, { out, show }: OutputOptions): void {

@@ -6,7 +6,7 @@ import { DrillFailure, ROOM } from '../stage.js'
 import { allowed, drain, nothingSpent, type Scenario } from './scenario.js'
 
 const DAY_MS = 86_400_000
-/** A page of somebody else: no policy can name a host below `.invalid` that exists. */
+/** A page of another site: no policy can name a host below `.invalid` that exists. */
 const HOSTILE_PAGE = 'https://hostile.invalid/login'
 
 /** A key that was restored from a backup. */
