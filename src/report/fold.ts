@@ -187,6 +187,15 @@ interface Account {
   readonly groups: readonly MutableSums[]
 }
 
+/** A calendar day, with what was counted in it. */
+interface CountedDay {
+  /** Wall-clock ms. */
+  readonly start: number
+  /** Wall-clock ms: not part of the day any more. */
+  readonly end: number
+  readonly sums: MutableSums
+}
+
 /** A solve that the log has no end of yet. */
 interface Open {
   readonly at: number
@@ -231,8 +240,10 @@ class Folding {
   /** Of the last three days that files are named by: no task is settled later. */
   #ended: EndedTasks[] = [new EndedTasks()]
   #day = ''
-  /** The day of the last record, with its sums. */
-  #today = { start: 0, end: 0, sums: noSums() }
+  /** The day of the last record. */
+  #today: CountedDay = { start: 0, end: 0, sums: noSums() }
+  /** By the day of UTC in which a moment is: the days of the time zone that it has a part of, three at most. */
+  readonly #days = new Map<number, CountedDay[]>()
 
   constructor(period: Period, options: FoldOptions) {
     this.#period = period
@@ -397,11 +408,20 @@ class Folding {
 
   /** All sums that a solve is part of. */
   #sumsOf({ guard, groups }: Account, at: number): readonly MutableSums[] {
-    if (at < this.#today.start || at >= this.#today.end) {
-      const { timeZone } = this.#options
-      this.#today = { ...dayAt(timeZone, at), sums: this.#groups.day.group(isoDay(at, timeZone)) }
-    }
+    if (at < this.#today.start || at >= this.#today.end) this.#today = this.#dayOf(at)
     return [this.#total, guard, ...groups, this.#today.sums]
+  }
+
+  /** The day of a moment of the period. To find out when a day begins in a zone takes longer than to read a record. */
+  #dayOf(at: number): CountedDay {
+    const { timeZone } = this.#options
+    const utcDay = Math.floor(at / DAY_MS)
+    const days = this.#days.get(utcDay) ?? []
+    const known = days.find(({ start, end }) => at >= start && at < end)
+    if (known) return known
+    const day = { ...dayAt(timeZone, at), sums: this.#groups.day.group(isoDay(at, timeZone)) }
+    this.#days.set(utcDay, [...days, day])
+    return day
   }
 
   #countOpen({ at, account, reserved }: Open): void {
