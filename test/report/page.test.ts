@@ -1,20 +1,17 @@
 import { parseHTML } from 'linkedom'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { printable } from '../../src/base/errors.js'
 import { reportJson } from '../../src/report/json.js'
 import { reportPage } from '../../src/report/page.js'
-import { temporaryFolder } from '../audit/folder.js'
+import { folderForEachTest } from '../audit/folder.js'
 import { HOSTILE, hostileLines, htmlOf, pageOf, writeLines } from './lines.js'
 import { DAY, NOON, writeLog } from './log.js'
 import { sampleEvents } from './sample.js'
 
-let folder: ReturnType<typeof temporaryFolder>
 let dir: string
-beforeEach(() => {
-  folder = temporaryFolder()
-  dir = folder.path
+folderForEachTest((path) => {
+  dir = path
 })
-afterEach(() => folder.remove())
 
 /** The names of elements and attributes of a page. */
 function namesOf(html: string): { readonly elements: Set<string>; readonly attributes: Set<string> } {
@@ -49,9 +46,13 @@ describe('the page of a report', () => {
     expect(html.length).toBeLessThan(1_048_576)
   })
 
-  it('is at most one mebibyte for a year of days that all have long names of their own', async () => {
+  it.each([
+    ['of several kinds', '<&"\u202e'.repeat(60)],
+    // Six characters of HTML for each.
+    ['of quotes alone', '"'.repeat(600)],
+  ])('is at most one mebibyte for a year of days that all have long names of their own, %s', async (_, name) => {
     const lines = Array.from({ length: 365 * 5 }, (_, i) =>
-      hostileLines(`${i}-${'<&"\u202e'.repeat(60)}`, NOON - Math.floor(i / 5) * DAY),
+      hostileLines(`${i}-${name}`, NOON - Math.floor(i / 5) * DAY),
     )
     writeLines(dir, '2026-11-24', lines.flat())
     const page = await pageOf(dir, NOON - 365 * DAY)
