@@ -3,13 +3,16 @@ import { PollSchedule } from '../src/guard/accounts/poll-schedule.js'
 import { callbackHandler } from '../src/guard/callback-handler.js'
 import { callbackOptions } from '../src/guard/callbacks/options.js'
 import { composeGuard } from '../src/guard/compose.js'
+import type { GuardParts } from '../src/guard/runtime.js'
+import type { Guard } from '../src/guard/types.js'
 import { memoryLedger } from '../src/ledger/memory.js'
 import { usd } from '../src/policy/money.js'
 import { parsePolicy } from '../src/policy/schema.js'
+import type { SecretProvider } from '../src/secrets/provider.js'
 import { Secret } from '../src/secrets/secret.js'
 import { antiCaptcha, capMonster, twoCaptcha } from '../src/solvers/index.js'
-import type { Polling } from '../src/solvers/solver.js'
-import { manualClock } from '../src/testing/clock.js'
+import type { Polling, Solver } from '../src/solvers/solver.js'
+import { type ManualClock, manualClock } from '../src/testing/clock.js'
 import { challenge, noSink } from './guard.js'
 import type { BenchRow } from './row.js'
 
@@ -127,38 +130,10 @@ async function together(): Promise<BenchRow[]> {
       .map((id) => ((tasks.get(id) as number) <= clock.monotonic() ? `token-${id}` : 'CAPCHA_NOT_READY'))
     return plain(fields.ids === undefined && results[0] !== 'CAPCHA_NOT_READY' ? `OK|${results[0]}` : results.join('|'))
   }
-  const version = { value: new Secret('0123456789abcdef0123456789abcdef'), version: '1' }
-  const guard = await composeGuard(
-    parsePolicy({ origins: ['https://staging.example.com'], budget: { perDay: usd(100_000) } }),
-    {
-      name: 'bench',
-      clock,
-      accounts: [
-        {
-          name: 'twocaptcha',
-          solver: twoCaptcha({ api: 'v1' }),
-          secret: { kind: 'bench', place: 'the benchmark', fetch: () => ({ current: version }) },
-          transport: () => ({ route: 'direct', verify() {}, send, async close() {} }),
-        },
-      ],
-      ledger: memoryLedger(),
-      sink: noSink,
-      tokenKeys: { kind: 'bench', place: 'the benchmark', fetch: () => ({ current: version }) },
-    },
-  )
-  let started = 0
-  let done = 0
-  const worker = async (): Promise<void> => {
-    while (started < solves) {
-      started++
-      const { taskId } = await guard.solve(challenge)
-      ours.idleMs += clock.monotonic() - (tasks.get(taskId) as number)
-      done++
-    }
-  }
-  for (let i = 0; i < concurrent; i++) void worker()
-  for (let step = 0; done < solves && step < 100_000; step++) await clock.advance(100)
-  await guard.close()
+  const guard = await guardOf(twoCaptcha({ api: 'v1' }), clock, send)
+  await solveAll(guard, { solves, concurrent, clock }, (taskId) => {
+    ours.idleMs += clock.monotonic() - (tasks.get(taskId) as number)
+  })
   return compared(
     `${concurrent} concurrent solves, batch polls`,
     '@2captcha/captcha-solver',
@@ -167,6 +142,50 @@ async function together(): Promise<BenchRow[]> {
     solves,
     true,
   )
+}
+
+/** A guard with one account, whose service is in memory. */
+function guardOf(
+  solver: Solver,
+  clock: ManualClock,
+  send: (call: Call) => Promise<Reply>,
+  more: Pick<GuardParts, 'callbacks'> = {},
+): Promise<Guard> {
+  const version = { value: new Secret('0123456789abcdef0123456789abcdef'), version: '1' }
+  const secret: SecretProvider = { kind: 'bench', place: 'the benchmark', fetch: () => ({ current: version }) }
+  const transport = () => ({ route: 'direct', verify() {}, send, async close() {} })
+  return composeGuard(parsePolicy({ origins: ['https://staging.example.com'], budget: { perDay: usd(100_000) } }), {
+    name: 'bench',
+    clock,
+    accounts: [{ name: solver.name, solver, secret, transport }],
+    ledger: memoryLedger(),
+    sink: noSink,
+    tokenKeys: secret,
+    ...more,
+  })
+}
+
+/**
+ * Solves the same challenge over and over, on a clock that is moved, and closes the guard.
+ * @param solved called after each solve, with the id of its task
+ */
+async function solveAll(
+  guard: Guard,
+  { solves, concurrent, clock }: { solves: number; concurrent: number; clock: ManualClock },
+  solved: (taskId: string) => void,
+): Promise<void> {
+  let started = 0
+  let done = 0
+  const worker = async (): Promise<void> => {
+    while (started < solves) {
+      started++
+      solved((await guard.solve(challenge)).taskId)
+      done++
+    }
+  }
+  for (let i = 0; i < concurrent; i++) void worker()
+  for (let step = 0; done < solves && step < 100_000; step++) await clock.advance(100)
+  await guard.close()
 }
 
 /** How long after a task is done its call-back arrives, ms: two ways over a network. */
@@ -198,41 +217,13 @@ async function withCallbacks(): Promise<BenchRow[]> {
     const solution = { gRecaptchaResponse: `token-${fields.taskId}` }
     return json(isReady ? { errorId: 0, status: 'ready', solution } : { errorId: 0, status: 'processing' })
   }
-  const version = { value: new Secret('0123456789abcdef0123456789abcdef'), version: '1' }
-  const guard = await composeGuard(
-    parsePolicy({ origins: ['https://staging.example.com'], budget: { perDay: usd(100_000) } }),
-    {
-      name: 'bench',
-      clock,
-      accounts: [
-        {
-          name: 'anticaptcha',
-          solver: antiCaptcha(),
-          secret: { kind: 'bench', place: 'the benchmark', fetch: () => ({ current: version }) },
-          transport: () => ({ route: 'direct', verify() {}, send, async close() {} }),
-        },
-      ],
-      ledger: memoryLedger(),
-      sink: noSink,
-      callbacks: callbackOptions({ url: 'https://hooks.example.com' }),
-      tokenKeys: { kind: 'bench', place: 'the benchmark', fetch: () => ({ current: version }) },
-    },
-  )
+  const callbacks = callbackOptions({ url: 'https://hooks.example.com' })
+  const guard = await guardOf(antiCaptcha(), clock, send, { callbacks })
   const handler = callbackHandler(guard)
   call = (address) => void handler(new Request(address, { method: 'POST' }))
-  let started = 0
-  let done = 0
-  const worker = async (): Promise<void> => {
-    while (started < solves) {
-      started++
-      const { taskId } = await guard.solve(challenge)
-      ours.idleMs += clock.monotonic() - (tasks.get(taskId) as number)
-      done++
-    }
-  }
-  for (let i = 0; i < concurrent; i++) void worker()
-  for (let step = 0; done < solves && step < 100_000; step++) await clock.advance(100)
-  await guard.close()
+  await solveAll(guard, { solves, concurrent, clock }, (taskId) => {
+    ours.idleMs += clock.monotonic() - (tasks.get(taskId) as number)
+  })
   const [polls, idleS] = [ours.polls / solves, ours.idleMs / solves / 1000]
   const name = `${concurrent} concurrent solves, each called back after ${CALL_TAKES_MS} ms`
   const against = 'the same, polled'

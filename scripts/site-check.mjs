@@ -2,10 +2,10 @@
 // and anchors lead somewhere, no request leaves, the search works without a network, and axe finds nothing serious.
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { createRequire } from 'node:module'
 import { extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { chromium } from 'playwright-core'
+import { runAxe } from './axe.mjs'
 import { CHROMIUM_FLAGS, findBrowser, noBrowser } from './find-browser.mjs'
 import { root } from './setup.mjs'
 
@@ -71,7 +71,6 @@ export async function checkSite(pictures) {
   if (!existsSync(join(FOLDER, 'index.html'))) throw new Error('There is no site yet: npm run docs')
   const found = await findBrowser({ windows: false })
   if (!found) throw new Error(noBrowser())
-  const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
   const problems = brokenLinks()
   const site = await serve()
   const browser = await chromium.launch({ executablePath: found.path, args: CHROMIUM_FLAGS })
@@ -94,17 +93,11 @@ export async function checkSite(pictures) {
           const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
           if (wide > 0) problems.push(`${at} is ${wide} px wider than the window`)
           if ((await page.locator('h1, .NotFound .title').count()) === 0) problems.push(`${at} has no heading`)
-          await page.evaluate(axe)
-          const serious = await page.evaluate(async () => {
-            // @ts-expect-error axe's script has made it
-            const { violations } = await window.axe.run(document, { resultTypes: ['violations'] })
-            return violations
-              .filter((/** @type {{ impact: string }} */ { impact }) => impact === 'serious' || impact === 'critical')
-              .map((/** @type {{ id: string, nodes: { target: string[] }[] }} */ { id, nodes }) => {
-                return `${id}: ${nodes.slice(0, 3).map(({ target }) => target.join(' '))}`
-              })
-          })
-          problems.push(...serious.map((/** @type {string} */ text) => `${at}: ${text}`))
+          const { violations } = await runAxe(page, { resultTypes: ['violations'] })
+          for (const { impact, id, nodes } of violations) {
+            if (impact !== 'serious' && impact !== 'critical') continue
+            problems.push(`${at}: ${id}: ${nodes.slice(0, 3).map(({ target }) => target.join(' '))}`)
+          }
           if (pictures) {
             const name = `${path.replaceAll('/', '-').replace('.html', '')}-${size}-${colorScheme}.png`
             await page.screenshot({ path: join(pictures, name) })

@@ -8,6 +8,9 @@ import { type InspectOptions, inspect } from 'node:util'
 /** A layer that can deny, in the order in which the gate checks them. */
 export type Layer = 'origin' | 'time' | 'secret' | 'network' | 'spending' | 'audit'
 
+/** All layers, in that order. */
+export const LAYERS = ['origin', 'time', 'secret', 'network', 'spending', 'audit'] as const satisfies readonly Layer[]
+
 /** The explanation of a code. */
 export interface CodeInfo {
   /** The layer that denies with this code; absent for codes that are not denials. */

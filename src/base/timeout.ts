@@ -79,3 +79,17 @@ export async function waitAtMost(work: Promise<unknown>, clock: Clock, ms: numbe
     if (error !== late) throw error
   }
 }
+
+/** Resolves after `ms`, or once the signal aborts. */
+export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      cancel()
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const cancel = clock.after(ms, end)
+    signal.addEventListener('abort', end)
+    if (signal.aborted) end()
+  })
+}

@@ -42,9 +42,8 @@ export interface CommandLog {
 export async function commandLog(context: CommandContext, options: LogOptions, dir?: string): Promise<CommandLog> {
   const configuration = await loadConfiguration(context, options)
   if (dir !== undefined) return { configuration, dir: resolve(context.cwd, dir) }
-  const { auditOf } = await import('../config/guard-options.js')
-  const files = auditOf(configuration.config, configuration.stateDir).find(({ kind }) => kind === 'jsonl')
-  if (files?.place !== undefined) return { configuration, dir: files.place }
+  const configured = await logFolderOf(configuration)
+  if (configured !== undefined) return { configuration, dir: configured }
   throw new SolveguardError(
     'CONFIG_INVALID',
     'The audit log of this configuration is not in files: name the folder of a log, or search where it is written to.',
@@ -67,6 +66,17 @@ export async function logKeyOf(
   { configuration }: CommandLog,
 ): Promise<AuditKey | undefined> {
   if (key !== undefined) return readSecret(context, key, 'the key')
+  return configuredKeyOf(configuration)
+}
+
+/** The folder of the log of a configuration; undefined where it writes no files. */
+export async function logFolderOf({ config, stateDir }: Configuration): Promise<string | undefined> {
+  const { auditOf } = await import('../config/guard-options.js')
+  return auditOf(config, stateDir).find(({ kind, place }) => kind === 'jsonl' && place !== undefined)?.place
+}
+
+/** The HMAC key of a configuration, if its log has one. */
+export async function configuredKeyOf({ config }: Configuration): Promise<AuditKey | undefined> {
   const { auditKeyOf } = await import('../config/guard-options.js')
-  return auditKeyOf(configuration.config)
+  return auditKeyOf(config)
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { DateTime } from 'luxon'
 import type { VerifyResult } from '../audit/verify.js'
 import { counted } from '../base/counted.js'
+import { LAYERS } from '../base/errors.js'
 import { type Bucket, FURTHER } from './buckets.js'
 import { barChart, countChart, noticeChart, type Series, spendChart, timesChart } from './charts.js'
 import type { Comparison } from './compare.js'
@@ -348,8 +349,6 @@ function groupFigure(all: readonly Group[], title: string, none: string, total: 
 }
 
 // -- denials, times, notices ----------------------------------------------------------------------------------------
-
-const LAYERS = ['origin', 'time', 'secret', 'network', 'spending', 'audit'] as const
 
 function denials(fold: Fold): string {
   if (fold.total.denied === 0) return '<section><h2>Denials</h2><p class="empty">No solve was denied.</p></section>'

@@ -3,26 +3,23 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { archiveAudit, archiveSteps } from '../../src/audit/archive.js'
 import { jsonlAudit } from '../../src/audit/jsonl.js'
 import { keysInAudit } from '../../src/audit/keys.js'
 import { openCheck, verifyAudit } from '../../src/audit/verify.js'
 import type { ChainHead } from '../../src/base/chain.js'
 import { authorized, denied, NOON } from './events.js'
-import { temporaryFolder } from './folder.js'
+import { folderForEachTest } from './folder.js'
 
 const DAY_MS = 86_400_000
 /** No process has it: above the largest that Linux gives. */
 const DEAD_PID = 4_194_305
 
-let folder: ReturnType<typeof temporaryFolder>
 let dir: string
-beforeEach(() => {
-  folder = temporaryFolder()
-  dir = folder.path
+folderForEachTest((path) => {
+  dir = path
 })
-afterEach(() => folder.remove())
 
 /** A log of one process: a file for each of the days, which it has ended. Returns their heads, and the names. */
 async function writeDays(days: number, end = true): Promise<{ heads: ChainHead[]; names: string[] }> {

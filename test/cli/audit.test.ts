@@ -5,8 +5,8 @@ import { systemClock } from '../../src/base/clock.js'
 import { Interruption } from '../../src/cli/failure.js'
 import { runCli } from '../../src/cli/run.js'
 import { manualClock } from '../../src/testing/clock.js'
-import { type HostOptions, runCommandLine as run, testHost } from './host.js'
-import { type TestProject, testProject } from './project.js'
+import { runCommandLine as run, testHost } from './host.js'
+import { commandsOf, type TestProject, testProject } from './project.js'
 
 let project: TestProject
 let dir: string
@@ -18,14 +18,7 @@ beforeEach(async () => {
 
 afterEach(() => project.close())
 
-const inProject = (more: HostOptions = {}): HostOptions => ({ cwd: project.folder, clock: systemClock, ...more })
-
-async function json(...args: string[]) {
-  const { exitCode, stdout, stderr } = await run([...args, '--json'], inProject())
-  expect(stdout.trimEnd().split('\n')).toHaveLength(1)
-  expect(stdout + stderr).not.toContain(project.key)
-  return { exitCode, ...JSON.parse(stdout) }
-}
+const { inProject, json } = commandsOf(() => project)
 
 /** Changes the only file of the log. Returns its name. */
 function edit(change: (lines: string[]) => string[]): string {

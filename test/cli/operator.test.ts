@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/base/clock.js'
 import { Interruption } from '../../src/cli/failure.js'
 import { runCli } from '../../src/cli/run.js'
-import { type HostOptions, runCommandLine as run, testHost } from './host.js'
-import { type TestProject, testProject } from './project.js'
+import { runCommandLine as run, testHost } from './host.js'
+import { commandsOf, type TestProject, testProject } from './project.js'
 
 let project: TestProject
 
@@ -15,14 +15,7 @@ beforeEach(async () => {
 
 afterEach(() => project.close())
 
-const inProject = (more: HostOptions = {}): HostOptions => ({ cwd: project.folder, clock: systemClock, ...more })
-
-async function json(...args: string[]) {
-  const { exitCode, stdout, stderr } = await run([...args, '--json'], inProject())
-  expect(stdout.trimEnd().split('\n')).toHaveLength(1)
-  expect(stdout + stderr).not.toContain(project.key)
-  return { exitCode, ...JSON.parse(stdout) }
-}
+const { inProject, json } = commandsOf(() => project)
 
 describe('status', () => {
   it('shows what was spent, without a key and without a cap of its own', async () => {

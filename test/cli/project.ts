@@ -1,12 +1,15 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { expect } from 'vitest'
+import { systemClock } from '../../src/base/clock.js'
 import { createGuard } from '../../src/guard/create.js'
 import { fileLedger } from '../../src/ledger/file.js'
 import { usd } from '../../src/policy/money.js'
 import { fileSecret } from '../../src/secrets/file.js'
 import { captchaAI } from '../../src/solvers/captchaai.js'
 import { type SolverService, startSolverService } from '../../src/testing/index.js'
+import { type HostOptions, runCommandLine } from './host.js'
 
 /** A project of a user's: a folder with a configuration, a key in a file, and a stand-in for the service. */
 export interface TestProject {
@@ -63,4 +66,19 @@ export async function testProject(more: object = {}): Promise<TestProject> {
     rmSync(folder, { recursive: true, force: true })
   }
   return { folder, service, key, solve, close }
+}
+
+/** How tests run commands in the project that there is at that time. */
+export function commandsOf(project: () => TestProject) {
+  const inProject = (more: HostOptions = {}): HostOptions => ({ cwd: project().folder, clock: systemClock, ...more })
+  return {
+    inProject,
+    /** Runs a command with `--json`. It has to print one line, and never the key. Returns what the line holds. */
+    async json(...args: string[]) {
+      const { exitCode, stdout, stderr } = await runCommandLine([...args, '--json'], inProject())
+      expect(stdout.trimEnd().split('\n')).toHaveLength(1)
+      expect(stdout + stderr).not.toContain(project().key)
+      return { exitCode, ...JSON.parse(stdout) }
+    },
+  }
 }

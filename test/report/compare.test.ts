@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Ledger } from '../../src/ledger/ledger.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { openLedger } from '../../src/ledger/open.js'
@@ -6,17 +6,14 @@ import type { Money } from '../../src/policy/money.js'
 import { compareWithLedger } from '../../src/report/compare.js'
 import { fold } from '../../src/report/fold.js'
 import { manualClock } from '../../src/testing/clock.js'
-import { temporaryFolder } from '../audit/folder.js'
+import { folderForEachTest } from '../audit/folder.js'
 import { shorthand } from '../ledger/shorthand.js'
 import { DAY, GUARD, HOUR, NOON, solve, writeLog } from './log.js'
 
-let folder: ReturnType<typeof temporaryFolder>
 let dir: string
-beforeEach(() => {
-  folder = temporaryFolder()
-  dir = folder.path
+folderForEachTest((path) => {
+  dir = path
 })
-afterEach(() => folder.remove())
 
 const clock = manualClock(NOON + 10 * 60_000)
 const path = [{ id: GUARD, limits: {} }]

@@ -1,23 +1,20 @@
 import { appendFileSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { archiveAudit } from '../../src/audit/archive.js'
 import type { AuditEvent } from '../../src/audit/sink.js'
 import { micros } from '../../src/policy/money.js'
 import { type Fold, type FoldOptions, fold } from '../../src/report/fold.js'
 import { parseSince, parseUntil } from '../../src/report/period.js'
 import { MAX_GROUPS } from '../../src/report/sums.js'
-import { temporaryFolder } from '../audit/folder.js'
+import { folderForEachTest } from '../audit/folder.js'
 import { DAY, denial, GUARD, HOUR, NOON, solve, writeLog } from './log.js'
 
-let folder: ReturnType<typeof temporaryFolder>
 let dir: string
-beforeEach(() => {
-  folder = temporaryFolder()
-  dir = folder.path
+folderForEachTest((path) => {
+  dir = path
 })
-afterEach(() => folder.remove())
 
 const read = (more: Partial<FoldOptions> = {}): Promise<Fold> =>
   fold(dir, { now: NOON + HOUR, timeZone: 'UTC', ...more })

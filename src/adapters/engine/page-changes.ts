@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../base/clock.js'
+import { sleep } from '../../base/timeout.js'
 import { endWaitCall } from '../../widgets/calls.js'
 import type { DriverFrame, DriverPage } from '../driver.js'
 import type { Finder } from './finder.js'
 import type { NamedFrames } from './named-frames.js'
-import { sleep } from './timeouts.js'
 import { scannedFrames } from './vendor-frames.js'
 
 /** A page is scanned again after this long, whether or not it reported a change. */

@@ -1,11 +1,11 @@
 import type { Answer } from '../../base/challenge.js'
 import { printable, SolveguardError } from '../../base/errors.js'
+import { sleep } from '../../base/timeout.js'
 import { proofOfWorkCall } from '../../widgets/calls.js'
 import type { ProofOfWorkProgress } from '../../widgets/page-kit/protocol.js'
 import { parseProofOfWork } from '../../widgets/parse.js'
 import type { WidgetLocation } from './finder.js'
 import { pageGone, pageUnresponsive, solveAborted, widgetGone } from './page-errors.js'
-import { sleep } from './timeouts.js'
 import type { SolveTools } from './tools.js'
 
 const POLL_MS = 150

@@ -40,17 +40,3 @@ export async function callWithTimeout(clock: Clock, ms: number, call: () => Prom
     return error === TIMED_OUT ? { ok: false, reason: 'timeout' } : { ok: false, reason: 'failed', error }
   }
 }
-
-/** Resolves after `ms`, or once the signal aborts. */
-export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      cancel()
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const cancel = clock.after(ms, end)
-    signal.addEventListener('abort', end)
-    if (signal.aborted) end()
-  })
-}

@@ -1,10 +1,10 @@
 import { SolveguardError } from '../../base/errors.js'
+import { sleep } from '../../base/timeout.js'
 import type { BudgetBooks } from '../../ledger/open.js'
 import { defineCommand } from '../command.js'
 import { type ConfigOptions, configOptions, loadConfiguration, openBooks } from '../configuration.js'
 import type { CommandContext } from '../context.js'
 import { statusJson, statusText } from '../status-view.js'
-import { pause } from '../wait.js'
 
 const EVERY_MS = 1_000
 
@@ -51,7 +51,7 @@ async function watch(
   }
   while (!signal.aborted) {
     stdout.write(await read().then(picture, (error: unknown) => away(context, error)))
-    await pause(EVERY_MS, clock, signal)
+    await sleep(clock, EVERY_MS, signal)
   }
   return 130
 }

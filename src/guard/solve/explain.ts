@@ -1,5 +1,5 @@
 import { type AnyChallenge, isPicture } from '../../base/challenge.js'
-import { DeniedError, type Layer, SolveguardError } from '../../base/errors.js'
+import { DeniedError, LAYERS, type Layer, SolveguardError } from '../../base/errors.js'
 import type { Ledger, ReserveResult } from '../../ledger/ledger.js'
 import { formatMs } from '../../policy/duration.js'
 import { formatTime } from '../../policy/format-time.js'
@@ -22,7 +22,6 @@ export interface ExplainDeps extends Pick<GuardContext, 'clock' | 'closed'> {
 }
 
 /** The layers, in the order in which they are asked. */
-const LAYERS: readonly Layer[] = ['origin', 'time', 'secret', 'network', 'spending', 'audit']
 
 /** What a URL stands for. The sitekey is nobody's. */
 const WIDGET_OF_URL = { family: 'recaptcha', variant: 'v2-checkbox', sitekey: 'any' } as const

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { messageOf, SolveguardError } from '../../../base/errors.js'
 import type { FoldOptions } from '../../../report/fold.js'
 import type { ReportPage } from '../../../report/page.js'
+import { configuredKeyOf, logFolderOf } from '../../audit-log.js'
 import { defineCommand } from '../../command.js'
 import {
   type ConfigOptions,
@@ -67,10 +68,9 @@ async function periodOf({ clock }: CommandContext, { since, until, timeZone: zon
 }
 
 async function read(context: CommandContext, configuration: Configuration, options: FoldOptions): Promise<ReportPage> {
-  const { auditKeyOf, auditOf } = await import('../../../config/guard-options.js')
   const { readReport } = await import('../../../report/read.js')
-  const { config, stateDir, name } = configuration
-  const dir = auditOf(config, stateDir).find(({ kind, place }) => kind === 'jsonl' && place !== undefined)?.place
+  const { name } = configuration
+  const dir = await logFolderOf(configuration)
   if (dir === undefined) {
     throw new SolveguardError(
       'CONFIG_INVALID',
@@ -78,7 +78,8 @@ async function read(context: CommandContext, configuration: Configuration, optio
     )
   }
   const { stderr, signal, clock } = context
-  const source = { dir, key: auditKeyOf(config), openBooks: () => openBooks(context, configuration), clock }
+  const key = await configuredKeyOf(configuration)
+  const source = { dir, key, openBooks: () => openBooks(context, configuration), clock }
   const isShown = stderr.isTTY === true && !context.json
   const onProgress = (done: number, files: number) => {
     if (isShown) stderr.write(`\r\u001b[K${done < files ? `Reads the log: ${done} of ${files} files` : ''}`)
@@ -86,7 +87,7 @@ async function read(context: CommandContext, configuration: Configuration, optio
   return await readReport({ ...source, guards: [name] }, { ...options, onProgress, signal })
 }
 
-/** Whoever may read the log may read the page: it is written for its owner alone. */
+/** The page says what the log says: as the log, it can be read by its owner alone. */
 function write(path: string, html: string): void {
   try {
     writeFileSync(path, html, { mode: 0o600 })

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander'
 import type { Layer } from '../../../base/errors.js'
-import { printable } from '../../../base/errors.js'
+import { LAYERS, printable } from '../../../base/errors.js'
+import { sleep } from '../../../base/timeout.js'
 import { formatUsd, micros } from '../../../policy/money.js'
 import type { TailRecord } from '../../../report/tail.js'
 import { commandLog, type LogOptions, logOptions } from '../../audit-log.js'
@@ -8,7 +9,6 @@ import { defineCommand } from '../../command.js'
 import type { CommandContext } from '../../context.js'
 import { usageError } from '../../failure.js'
 import { padded } from '../../table.js'
-import { pause } from '../../wait.js'
 
 interface Options extends LogOptions {
   readonly lines: number
@@ -20,7 +20,6 @@ interface Options extends LogOptions {
 
 const EVERY_MS = 1_000
 const MAX_LINES = 1_000
-const LAYERS = ['origin', 'time', 'secret', 'network', 'spending', 'audit'] as const satisfies readonly Layer[]
 
 export const command = defineCommand<Options, [dir?: string]>({
   examples: [
@@ -47,7 +46,7 @@ export const command = defineCommand<Options, [dir?: string]>({
     }
     show(await tail.last(lines))
     while (follow && !context.signal.aborted) {
-      await pause(EVERY_MS, context.clock, context.signal)
+      await sleep(context.clock, EVERY_MS, context.signal)
       show(await tail.more(context.clock.now()))
     }
     return context.signal.aborted ? 130 : 0
