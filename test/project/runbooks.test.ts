@@ -105,6 +105,8 @@ const ENDS: Readonly<Record<string, readonly number[]>> = {
   doctor: [0, 6],
   // After `pause` the answer is that a pause denies.
   explain: [0, 3],
+  // The runbook has just revoked it.
+  'token inspect --verify': [4],
 }
 
 it.each(['docs/incidents.md', 'docs/rotation.md'])('every command of %s runs, in its order', async (document) => {
@@ -112,7 +114,8 @@ it.each(['docs/incidents.md', 'docs/rotation.md'])('every command of %s runs, in
   const shown: string[] = []
   for (const { at, words } of commandLines(blocksOf(document))) {
     const { exitCode, stdout, stderr } = await run(project, words)
-    const name = words.slice(0, ['token', 'audit'].includes(words[0] ?? '') ? 2 : 1).join(' ')
+    const group = words.slice(0, ['token', 'audit'].includes(words[0] ?? '') ? 2 : 1)
+    const name = [...group, ...words.filter((word) => word === '--verify')].join(' ')
     expect([at, words, exitCode, stderr]).toEqual([at, words, expect.toBeOneOf([...(ENDS[name] ?? [0])]), stderr])
     expect([at, (stdout + stderr).includes(project.key)]).toEqual([at, false])
     shown.push(name)

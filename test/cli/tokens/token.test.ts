@@ -35,7 +35,9 @@ describe('solveguard token', () => {
     expect(verified.stdout).toContain('for sign-in')
     const revoked = await run('revoke', { stdin: narrower })
     expect(revoked).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Revoked ') })
-    expect((await run('inspect --verify', { stdin: narrower })).stdout).toContain('revoked: ')
+    const refused = await run('inspect --verify', { stdin: narrower })
+    expect(refused).toMatchObject({ exitCode: 4, stdout: expect.stringContaining('revoked: ') })
+    expect(await run('inspect --verify', { stdin: token })).toMatchObject({ exitCode: 0 })
     const shown = [issued.stderr, narrowed.stderr, inspected, handle.stderr, verified, revoked]
     for (const secret of [token.slice(-43), narrower.slice(-43), handle.stdout.trim()]) {
       expect(leaks(secret, JSON.stringify(shown))).toEqual([])

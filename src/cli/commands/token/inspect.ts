@@ -1,6 +1,10 @@
 import { defineCommand, secretOption } from '../../command.js'
 import { type ConfigOptions, configOptions, loadConfiguration, openGuard } from '../../configuration.js'
+import { exitCodeOf } from '../../exit-codes.js'
 import { type InputOptions, tokenOf } from '../../tokens/output.js'
+
+/** As a token is refused that has expired, which the guard finds out without its ledger. */
+const EXIT_REFUSED = exitCodeOf('TOKEN_REVOKED')
 
 interface Options extends ConfigOptions, InputOptions {
   readonly verify?: true
@@ -27,6 +31,6 @@ export const command = defineCommand<Options>({
     const { verificationText } = await import('../../tokens/verification.js')
     const facts = { guard: guard.name, links, day, paused: paused ?? null }
     context.result(facts, () => verificationText(facts))
-    return 0
+    return links?.some(({ revoked }) => revoked) ? EXIT_REFUSED : 0
   },
 })
