@@ -126,7 +126,8 @@ class FileLedger implements Ledger {
   #foldAt = FOLD_AFTER
   /** Attached tasks that are not in the journal yet. They are written with the next entries, or soon on their own. */
   #pending: Entry[] = []
-  #flushTimer: NodeJS.Immediate | undefined
+  /** Resolves when that has been tried. */
+  #flushing: Promise<void> | undefined
   /**
    * The owners that this instance registered, to register them again if the process slept until the ledger forgot them.
    */
@@ -198,15 +199,16 @@ class FileLedger implements Ledger {
     })
   }
 
-  attachTask(reservationId: string, task: AttachedTask): void {
+  attachTask(reservationId: string, task: AttachedTask): Promise<boolean> {
     this.#pending.push(['task', reservationId, task])
     // If it cannot be written now, it is written with the next entries; until then the task can only not be claimed.
-    this.#flushTimer ??= setImmediate(() => {
-      this.#flushTimer = undefined
-      Promise.resolve()
-        .then(() => this.#flush())
-        .catch(() => {})
-    })
+    this.#flushing ??= new Promise<void>((resolve) => void setImmediate(resolve))
+      .then(() => {
+        this.#flushing = undefined
+        return this.#flush()
+      })
+      .catch(() => {})
+    return this.#flushing.then(() => this.#state.hasRepeatedTask(reservationId))
   }
 
   settle(settlement: Settlement, now: number): MaybePromise<SettleResult> {
@@ -281,7 +283,6 @@ class FileLedger implements Ledger {
     try {
       await this.#flush()
     } finally {
-      clearImmediate(this.#flushTimer)
       this.#openFile = undefined
       this.#closeJournal()
       this.#identity = undefined

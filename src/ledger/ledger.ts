@@ -79,8 +79,10 @@ export interface Ledger {
   /**
    * Records which task at the service belongs to the reservation. May be written later than the call returns, but never
    * after a `settle` that was called later.
+   * @returns whether another open reservation, of whatever process, has the same task of the same account: the service
+   *   gave one id twice
    */
-  attachTask(reservationId: string, task: AttachedTask): MaybePromise<void>
+  attachTask(reservationId: string, task: AttachedTask): MaybePromise<boolean>
   /** Ends a reservation at what it cost (`0` gives everything back). Exactly-once. */
   settle(settlement: Settlement, now: number): MaybePromise<SettleResult>
 

@@ -62,6 +62,7 @@ export function createMemoryLedger(time: LedgerTime): MemoryLedger {
     },
     attachTask(reservationId, task) {
       state.attachTask(reservationId, task)
+      return state.hasRepeatedTask(reservationId)
     },
     settle(settlement, now) {
       checkSettlement(settlement)

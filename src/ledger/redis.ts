@@ -274,8 +274,11 @@ class RedisLedger implements Ledger {
     return readReserved(await this.#link.call('reserve', now, args), request)
   }
 
-  async attachTask(reservationId: string, task: AttachedTask): Promise<void> {
-    await this.#link.call('attachTask', 0, [reservationId, JSON.stringify(task)])
+  async attachTask(reservationId: string, task: AttachedTask): Promise<boolean> {
+    const { solver, taskId } = task
+    const name = `${Buffer.byteLength(solver)}:${solver}:${taskId}`
+    const [, repeated] = await this.#link.call('attachTask', 0, [reservationId, JSON.stringify(task), name])
+    return repeated === '1'
   }
 
   async settle(settlement: Settlement, now: number): Promise<SettleResult> {

@@ -87,6 +87,8 @@ export class LedgerState implements TimeOfLedger {
   readonly #owners = new Map<string, OwnerState>()
   /** Neither settled nor expired. */
   readonly #open = new Map<string, Reservation>()
+  /** By account and task: the open reservation to which the task was attached first. */
+  readonly #taskOwners = new Map<string, Map<string, string>>()
   /** Expired and not settled. Kept for as long as their amount counts, so that it can be corrected. */
   readonly #expired = new Map<string, Reservation>()
   readonly #heads = new Map<string, ChainHead>()
@@ -225,6 +227,7 @@ export class LedgerState implements TimeOfLedger {
         continue
       }
       this.#open.delete(id)
+      this.#releaseTask(id, reservation)
       this.#expired.set(id, reservation)
       for (const budgetId of reservation.path) {
         const budget = this.#budget(budgetId)
@@ -342,6 +345,13 @@ export class LedgerState implements TimeOfLedger {
     return found
   }
 
+  /** Whether a reservation is open, and another open one had its task before. */
+  hasRepeatedTask(id: string): boolean {
+    const task = this.#open.get(id)?.task
+    if (task === undefined) return false
+    return (this.#taskOwners.get(task.solver)?.get(task.taskId) ?? id) !== id
+  }
+
   /** Whether a reservation exists and can be settled, and whether that would be late. */
   settleable(id: string, at: number): SettleResult {
     const reservation = this.#open.get(id) ?? this.#expired.get(id)
@@ -403,6 +413,7 @@ export class LedgerState implements TimeOfLedger {
 
   #addOpen(id: string, reservation: Reservation): void {
     this.#open.set(id, reservation)
+    if (reservation.task !== undefined) this.#ownTask(id, reservation.task)
     if (reservation.deadline < this.#dueAt) this.#dueAt = reservation.deadline
     for (const budgetId of reservation.path) {
       const budget = this.#budget(budgetId)
@@ -412,8 +423,25 @@ export class LedgerState implements TimeOfLedger {
   }
 
   attachTask(id: string, task: AttachedTask): void {
-    const reservation = this.#open.get(id) ?? this.#expired.get(id)
+    const open = this.#open.get(id)
+    const reservation = open ?? this.#expired.get(id)
     if (reservation !== undefined) reservation.task = task
+    if (open !== undefined) this.#ownTask(id, task)
+  }
+
+  #ownTask(id: string, { solver, taskId }: AttachedTask): void {
+    let owners = this.#taskOwners.get(solver)
+    if (owners === undefined) {
+      owners = new Map()
+      this.#taskOwners.set(solver, owners)
+    }
+    if (!owners.has(taskId)) owners.set(taskId, id)
+  }
+
+  #releaseTask(id: string, { task }: Reservation): void {
+    if (task === undefined) return
+    const owners = this.#taskOwners.get(task.solver)
+    if (owners?.get(task.taskId) === id) owners.delete(task.taskId)
   }
 
   /**
@@ -450,8 +478,10 @@ export class LedgerState implements TimeOfLedger {
       }
       if (!unsure) budget.settled += cost
     }
-    if (open !== undefined) this.#open.delete(id)
-    else this.#expired.delete(id)
+    if (open !== undefined) {
+      this.#open.delete(id)
+      this.#releaseTask(id, open)
+    } else this.#expired.delete(id)
   }
 
   claim(ownerId: string, ids: readonly string[], at: number): void {

@@ -576,6 +576,27 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         await ledger.attachTask(id, { ...TASK, ...more.task })
       }
 
+      it('tells of a task that another open reservation of the same account has', async () => {
+        const attach = async (id: string, task: Partial<AttachedTask> = {}) => {
+          await here.reserve([A], 10, T0, { id })
+          return ledger.attachTask(id, { ...TASK, ...task })
+        }
+        expect(await attach('first')).toBe(false)
+        expect(await ledger.attachTask('first', TASK)).toBe(false)
+        expect(await attach('of-another', { solver: `${TASK.solver}2` })).toBe(false)
+        expect(await attach('with-another', { taskId: `${TASK.taskId}0` })).toBe(false)
+        expect(await attach('again')).toBe(true)
+        await there.reserve([A], 10, T0, { id: 'elsewhere' })
+        expect(await other.attachTask('elsewhere', TASK)).toBe(true)
+        expect(await other.attachTask('unknown', TASK)).toBe(false)
+        // What has ended does not count.
+        await here.settle('first', 7, T0)
+        expect(await attach('later')).toBe(false)
+        expect(await attach('after-it')).toBe(true)
+        await here.reserve([A], 10, T0 + HOUR, { id: 'much-later' })
+        expect(await ledger.attachTask('much-later', TASK)).toBe(false)
+      })
+
       it('hands over the tasks of an owner that died, with all that it takes to continue', async () => {
         await ledger.register(owner('me'), T0)
         await noted('r', { path: [A, budget('b', {})] })

@@ -103,7 +103,9 @@ export class SolverClient {
       const result = await this.#send(task, 'submit', call, (reply) => solver.readSubmit(reply, task.family), options)
       if (result.kind === 'submitted') {
         if (solver.threadsInfo) this.#threads.delete(task.account)
-        return task.account.taskIds.add(result.taskId) ? result : this.#repeated(task)
+        if (task.account.taskIds.add(result.taskId)) return result
+        this.#reportRepeated(task)
+        return repeated(task)
       }
       task.lastFailure = result
       if (result.ambiguous) return failed(this.#errorOf(task, result), task.amount, true)
@@ -176,12 +178,14 @@ export class SolverClient {
       for (let failures = 0; ; ) {
         await this.#wait(task, Math.min(wait, task.reservationExpiresAt - clock.now()))
         if (this.#deps.closed) return { kind: 'detached' }
+        if (task.isRepeated) return repeated(task)
         if (clock.now() >= task.reservationExpiresAt) {
           const { lastFailure } = task
           const error = lastFailure ? this.#errorOf(task, lastFailure) : timeout('The task did not end in time.')
           return failed(error, task.amount)
         }
         const result = await poller.poll(this.#poll)
+        if (task.isRepeated) return repeated(task)
         if (result.kind === 'ready') return this.outcomeOf(task, result)
         wait = poller.wait
         if (result.kind === 'pending') {
@@ -226,21 +230,20 @@ export class SolverClient {
     return failed(asSolveguardError(error, 'SOLVER_ERROR'), task.mayBeCharged ? task.amount : ZERO)
   }
 
-  /** The service gave the id of another task: this task may exist under an id that is unknown. */
-  #repeated(task: SolverTask): TaskOutcome {
-    const { name } = task.account
-    const fact = `${name} answered a submit with the id of an earlier task`
+  /** By the ledger, another process has the task: it ends. */
+  endRepeated(task: SolverTask): void {
+    task.isRepeated = true
+    this.#reportRepeated(task)
+    task.wake?.()
+  }
+
+  #reportRepeated({ account: { name } }: SolverTask): void {
     this.#deps.alert(
       'TASK_ID_REPEATED',
-      `${fact}: such a solve fails, and counts as spent. Check baseUrl, and what repeats replies on the way to the ` +
-        'service.',
+      `${repeatedFact(name)}: such a solve fails, and counts as spent. Check baseUrl, and what repeats replies on ` +
+        'the way to the service.',
       undefined,
       { about: name },
-    )
-    return failed(
-      new SolveguardError('SOLVER_REPLY_INVALID', `${fact}, whose answer is for another challenge.`),
-      task.amount,
-      true,
     )
   }
 
@@ -484,6 +487,16 @@ function codeOf(result: Failure): Code {
 
 function failed(error: SolveguardError, cost: Money, retry = false): Extract<TaskOutcome, { kind: 'failed' }> {
   return { kind: 'failed', error, cost, retry }
+}
+
+/** The service gave the id of another task: this one may exist under an id that is unknown. */
+function repeated({ account, amount }: SolverTask): TaskOutcome {
+  const message = `${repeatedFact(account.name)}, whose answer is for another challenge.`
+  return failed(new SolveguardError('SOLVER_REPLY_INVALID', message), amount, true)
+}
+
+function repeatedFact(name: string): string {
+  return `${name} answered a submit with the id of an earlier task`
 }
 
 function timeout(message: string): SolveguardError {

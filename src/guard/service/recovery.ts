@@ -180,6 +180,7 @@ export class Recovery {
       wake: undefined,
       // Its call-back is told to the process that submitted it.
       callback: undefined,
+      isRepeated: false,
       lastFailure: undefined,
       pausing: undefined,
       notReadyAt: undefined,

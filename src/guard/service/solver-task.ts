@@ -40,6 +40,8 @@ export interface SolverTask {
   wake: (() => void) | undefined
   /** The call-back that the service was asked for; undefined where there is none. */
   callback: TaskCallback | undefined
+  /** Another process has a task of the same id: its answer is for another challenge. */
+  isRepeated: boolean
   /** The last failure: the error of a solve that times out includes it. */
   lastFailure: Failure | undefined
   /** Settles when the pause is in the ledger that a failure of the task has caused. */

@@ -111,6 +111,7 @@ export function createJob(
     abandoned: false,
     wake: undefined,
     callback: undefined,
+    isRepeated: false,
     lastFailure: undefined,
     pausing: undefined,
     notReadyAt: undefined,

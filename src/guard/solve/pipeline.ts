@@ -293,7 +293,14 @@ export class SolvePipeline {
     const egressRoute = this.#recovery.egressRoute(job.grant)
     const task = { solver: job.account.name, taskId, keyVersion: job.key.version, family: job.family }
     const attached = egressRoute === undefined ? task : { ...task, egressRoute }
-    this.#deps.background(() => this.#deps.ledger.attachTask(job.reservationId, attached), 'LEDGER_UNAVAILABLE')
+    const { reservationId } = job
+    const onAttached = (isRepeated: boolean): void => {
+      if (isRepeated && job.reservationId === reservationId) this.#client.endRepeated(job)
+    }
+    this.#deps.background(() => {
+      const attaching = this.#deps.ledger.attachTask(reservationId, attached)
+      return isPromise(attaching) ? attaching.then(onAttached) : onAttached(attaching)
+    }, 'LEDGER_UNAVAILABLE')
     this.#steps.reporter.submitted(job)
   }
 

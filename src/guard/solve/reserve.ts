@@ -64,6 +64,7 @@ export function reserveAttempt(
   job.reservationId = `${job.id}.${++job.reservations}`
   job.taskId = ''
   job.mayBeCharged = false
+  job.isRepeated = false
   job.reservationExpiresAt = deps.clock.now() + deadlineMs(job.grant) + RESERVATION_GRACE_MS
   const refused = (error: unknown): DeniedError => {
     if (error instanceof DeniedError && job.account.ownBudgetIds(job.key).some((id) => id === error.details?.budgetId))

@@ -400,6 +400,8 @@ local function sweep()
     elseif kind == 'f' or kind == 'h' then
       named[#named + 1] = member
       fields[#fields + 1] = member
+    elseif kind == 'x' then
+      fields[#fields + 1] = member
     elseif isIdle(name) then
       for _, letter in ipairs({ 'a', 'd', 'n', 'l', 'p', 'k', 's' }) do fields[#fields + 1] = letter .. name end
       budgets[name] = nil

@@ -16,12 +16,13 @@ import { MAX_DAY_MS } from '../windows.js'
  *           k<budget>  the calendar caps that live owners declared, if the budget's CALENDARS is not 0
  *           s<budget>  cached sums of its day's closed slots, each from some slot on, for calendar days
  *           r<id>  a reservation (RECORD below)        t<id>  its task        g<id>  the alerts that it gave
+ *           x<length of account>:<account>:<id>  the reservation of a task, by the service's id of it
  *           o<owner>  lease and limits of an owner     c  the budgets on which live owners declared limits
  *           q<number>  a settled reservation, in the queue of those to be forgotten
  *           h<file>  the head of an audit file         f<length of scope>:<scope>:<name>  a fact
  *   open    open reservations, by deadline
- *   old     what is to be forgotten, and when: r<id> expired reservations, f… facts, h<file> heads, a<budget> budgets
- *           to check
+ *   old     what is to be forgotten, and when: r<id> expired reservations, x… tasks, f… facts, h<file> heads,
+ *           a<budget> budgets to check
  *   tasks   reservations with a task, by the time from which they may be claimed
  *   owners  owners, by the end of their lease
  *   names   which fields h… and f… there are

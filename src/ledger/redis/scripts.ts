@@ -298,18 +298,30 @@ commit()
 return { 'ok' }
 `
 
-/** ARGV: 3 id, 4 the task as JSON. */
+/** ARGV: 3 id, 4 the task as JSON, 5 its account and its id at the service. The reply: whether that is repeated. */
 const ATTACH_TASK_FIELDS = /* lua */ `
-local fields = { 'r' .. ARGV[3] }
+local id, task = ARGV[3], 'x' .. ARGV[5]
+local fields = { 'r' .. id, task }
 `
 
 const ATTACH_TASK = /* lua */ `
-if found[3] and found[3]:sub(1, 1) ~= 'S' then
-  writes[1], writes[2] = 't' .. ARGV[3], ARGV[4]
-  call('ZADD', TASKS, 'NX', 0, ARGV[3])
+local repeated = '0'
+local state = found[3] and found[3]:sub(1, 1) or 'S'
+if state ~= 'S' then
+  writes[1], writes[2] = 't' .. id, ARGV[4]
+  call('ZADD', TASKS, 'NX', 0, id)
+end
+if state == 'O' then
+  local owner = found[4] and found[4] ~= id and call('HGET', STATE, 'r' .. found[4])
+  if owner and owner:sub(1, 1) == 'O' then
+    repeated = '1'
+  else
+    writes[3], writes[4] = task, id
+    call('ZADD', OLD, (parse(RECORD, found[3], 2)), task)
+  end
 end
 commit()
-return { 'ok' }
+return { 'ok', repeated }
 `
 
 /**

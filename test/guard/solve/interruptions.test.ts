@@ -191,8 +191,8 @@ describe('after a solve', () => {
       ...memory,
       async attachTask(id, task) {
         await new Promise((resolve) => setTimeout(resolve, 50))
-        memory.attachTask(id, task)
         steps.push('noted')
+        return memory.attachTask(id, task)
       },
       unregister(owner, now) {
         memory.unregister(owner, now)

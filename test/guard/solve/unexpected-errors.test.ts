@@ -117,6 +117,24 @@ describe('one task id for two challenges', () => {
     expect([spent, reserved]).toEqual([PRICE, 0])
   })
 
+  it('of which another process has the first is an alert; the second fails, counts, and gets no answer', async () => {
+    const { guard, service, ledger } = await rig()
+    const next = await rig({ service, ledger })
+    const alerts: string[] = []
+    next.guard.on('alert', ({ code }) => alerts.push(code))
+    service.always('in', { pendingTimes: 1_000_000 })
+    const first = errorOf(guard.solve(challenge))
+    await vi.waitFor(() => expect(service.tasks[0]?.polls).toBeGreaterThan(0))
+    service.always('in', { pendingTimes: 1_000_000, repeatId: true })
+    const second = await errorOf(next.guard.solve(challenge))
+    expect(second).toMatchObject({ code: 'SOLVER_REPLY_INVALID' })
+    expect(alerts).toEqual(['TASK_ID_REPEATED'])
+    expect(next.actions().at(-1)).toBe('failed')
+    service.always('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
+    await first
+    expect((await guard.status()).day).toMatchObject({ spent: PRICE, reserved: 0 })
+  })
+
   it('of a task that was left by another process is noticed too', async () => {
     const clock = manualClock()
     const { guard, service, ledger } = await rig({ clock })
