@@ -7,7 +7,7 @@ import { signNewToken } from '../src/tokens/issue.js'
 import { SigningKeys } from '../src/tokens/keys.js'
 import { narrowToken } from '../src/tokens/narrow.js'
 import { tokenPolicy } from '../src/tokens/policy.js'
-import { verifyToken } from '../src/tokens/verify.js'
+import { checkTimes, verifyToken } from '../src/tokens/verify.js'
 import { benchGuard, instantService, noSink } from './guard.js'
 import type { BenchRow } from './row.js'
 
@@ -37,7 +37,7 @@ export async function tokensBench(): Promise<BenchRow[]> {
   const narrower = await narrowToken(token, { budget: { perDay: usd(0.01) } }, { subject: 'sign-in' })
   const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
   const times = { now, keyTime: now }
-  const verify = (text: string) => verifyToken(text, 'checkout-tests', keys, times)
+  const verify = async (text: string) => checkTimes(await verifyToken(text, 'checkout-tests', keys), times)
   const guard = await benchGuard(memoryLedger(), noSink, instantService())
   const { token: known } = await guard.issueToken(POLICY)
   await guard.verifyToken(known)

@@ -3,7 +3,7 @@ import { isPromise, type MaybePromise } from '../base/async.js'
 import type { AnyChallenge } from '../base/challenge.js'
 import type { Clock } from '../base/clock.js'
 import { messageOf, SolveguardError } from '../base/errors.js'
-import type { TaskHost } from '../guard/hosting.js'
+import type { TaskHost, TokenPurpose } from '../guard/hosting.js'
 import type { Solution } from '../guard/types.js'
 import type { Duration } from '../policy/duration.js'
 import type { NarrowingInput } from '../policy/schema.js'
@@ -38,7 +38,11 @@ export interface OwnInterfaceDeps {
   readonly version: string
 }
 
-type Route = (request: BrokerRequest, caller: Caller) => MaybePromise<BrokerResponse>
+interface Route {
+  /** What its token is verified for. */
+  readonly purpose: TokenPurpose
+  readonly answer: (request: BrokerRequest, caller: Caller) => MaybePromise<BrokerResponse>
+}
 
 /** The broker's own interface, beside those of the services. */
 export class OwnInterface {
@@ -51,10 +55,10 @@ export class OwnInterface {
     this.#deps = deps
     this.#openApi = JSON.stringify(openApi(deps.version))
     this.#routes = new Map<string, Route>([
-      [`POST ${BROKER_PATHS.solve}`, (request, caller) => this.#solve(request, caller)],
-      [`POST ${BROKER_PATHS.report}`, (request, caller) => this.#report(request, caller)],
-      [`GET ${BROKER_PATHS.status}`, (_, caller) => this.#status(caller)],
-      [`POST ${BROKER_PATHS.narrow}`, (request) => narrowed(request)],
+      [`POST ${BROKER_PATHS.solve}`, { purpose: 'spend', answer: (request, caller) => this.#solve(request, caller) }],
+      [`POST ${BROKER_PATHS.report}`, { purpose: 'fetch', answer: (request, caller) => this.#report(request, caller) }],
+      [`GET ${BROKER_PATHS.status}`, { purpose: 'read', answer: (_, caller) => this.#status(caller) }],
+      [`POST ${BROKER_PATHS.narrow}`, { purpose: 'read', answer: (request) => narrowed(request) }],
     ])
   }
 
@@ -89,14 +93,14 @@ export class OwnInterface {
     }
   }
 
-  async #withCaller(request: BrokerRequest, route: Route): Promise<BrokerResponse> {
+  async #withCaller(request: BrokerRequest, { purpose, answer }: Route): Promise<BrokerResponse> {
     try {
       const credential = credentialIn(request)
       if (credential === undefined || credential.length > MAX_CREDENTIAL_LENGTH) {
         return jsonReply(401, { code: 'TOKEN_INVALID', message: 'Send the token as Authorization: Bearer.' })
       }
-      const caller = await this.#deps.authenticate(credential, 'spend')
-      return { ...(await route(request, caller)), facts: { tokenId: caller.id } }
+      const caller = await this.#deps.authenticate(credential, purpose)
+      return { ...(await answer(request, caller)), facts: { tokenId: caller.id } }
     } catch (error) {
       return errorReply(error)
     }

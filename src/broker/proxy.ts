@@ -60,7 +60,7 @@ export class ForwardProxy {
     }
     try {
       if (!credential || credential.length > MAX_CREDENTIAL_LENGTH) throw new Error('no token')
-      await this.#authenticate(credential, 'spend')
+      await this.#authenticate(credential, 'read')
     } catch {
       const sentence = 'A tunnel to another host needs a token as the password of the proxy.'
       return refuse(

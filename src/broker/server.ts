@@ -252,7 +252,7 @@ export async function startBrokerOver(options: BrokerOptions, { fastify }: Fasti
   const adminToken = admin && checkAdminToken(admin.token)
   const deliveries = checked.callbacks && new Deliveries(checked.callbacks, hostOf(guard).clock)
   const { handler, tasks } = brokerHandler(guard, { acceptWaitMs, deliveries })
-  const authenticate = tokenAuthentication(guard, hostOf(guard).clock)
+  const authenticate = tokenAuthentication(hostOf(guard))
   const proxy = proxyOf(checked.proxy, secured, authenticate)
   const fronts: Front[] = []
   const app = createListener({
@@ -350,7 +350,7 @@ export function brokerHandler(
   { acceptWaitMs, ...parts }: BrokerParts & { readonly acceptWaitMs: number },
 ): { readonly handler: BrokerHandler; readonly tasks: BrokerTasks } {
   const host = hostOf(guard)
-  const authenticate = parts.authenticate ?? tokenAuthentication(guard, host.clock, host.wire)
+  const authenticate = parts.authenticate ?? tokenAuthentication(host)
   const tasks = new BrokerTasks(host, { acceptWaitMs, answerWithinMs: ANSWER_WITHIN_MS })
   const metrics = new Metrics()
   const services = new ServiceInterface({

@@ -323,6 +323,12 @@ export class BrokerTasks {
     void this.#store(task, { failed: { code, message } }, KEEP_FAILED_MS)
   }
 
+  /** Whether a task has an answer here that its client has not got yet. */
+  hasUnfetched(id: number): boolean {
+    const task = this.#tasks.get(id)
+    return task?.solution !== undefined && !task.fetched
+  }
+
   /**
    * The state of a task. From memory, where this broker has it; else from the ledger. A task that is not the caller's
    * is as unknown as one that never was.

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { isPromise, type MaybePromise, promised } from '../base/async.js'
 import { messageOf, SolveguardError } from '../base/errors.js'
-import type { TaskHost } from '../guard/hosting.js'
+import type { TaskHost, TokenPurpose } from '../guard/hosting.js'
 import { callbackRequest } from '../wires/callback.js'
 import { challengeOf } from '../wires/challenge.js'
 import { SERVICES, type ServiceName, type ServiceWires } from '../wires/services.js'
@@ -100,10 +100,24 @@ export class ServiceInterface {
       }
     }
     try {
-      const caller = this.#deps.authenticate(credential, decoded.endpoint === 'in' ? 'spend' : 'fetch')
+      const caller = this.#deps.authenticate(credential, this.#purposeOf(decoded))
       return isPromise(caller) ? caller.then(perform, refuse) : perform(caller)
     } catch (error) {
       return refuse(error)
+    }
+  }
+
+  #purposeOf({ endpoint, ids = [] }: DecodedRequest): TokenPurpose {
+    const { tasks, host } = this.#deps
+    switch (endpoint) {
+      case 'in':
+        return 'spend'
+      case 'res':
+        return ids.some((id) => tasks.hasUnfetched(parseId(id, host.name))) ? 'fetch' : 'poll'
+      case 'report':
+        return 'fetch'
+      default:
+        return 'read'
     }
   }
 

@@ -18,7 +18,7 @@ import { BudgetPath } from './spending/budgets.js'
 import { batchItems } from './streams/batch.js'
 import { RecentMap } from './tokens/recent-map.js'
 import { pauseReason, stopTarget } from './tokens/stop-target.js'
-import type { GuardTokens } from './tokens/tokens.js'
+import type { GuardTokens, TokenPurpose } from './tokens/tokens.js'
 import type {
   Advice,
   AdviceOptions,
@@ -115,21 +115,26 @@ export class RootGrant extends PolicyGrant implements Guard {
     }
   }
 
-  async verifyToken(token: string): Promise<Grant> {
+  verifyToken(token: string): Promise<Grant> {
+    return this.verifyFor(token, 'read')
+  }
+
+  /** As `verifyToken`, for a purpose of its own. */
+  async verifyFor(token: string, purpose: TokenPurpose): Promise<PolicyGrant> {
     if (this.#deps.closed) throw closed()
     try {
-      return await this.#verify(token)
+      return await this.#verify(token, purpose)
     } catch (error) {
       if (error instanceof DeniedError) this.#services.tokens.denied(error)
       throw error
     }
   }
 
-  async #verify(text: string): Promise<PolicyGrant> {
+  async #verify(text: string, purpose: TokenPurpose): Promise<PolicyGrant> {
     const { tokens } = this.#services
     const token = await tokens.resolve(text)
     const known = this.#tokenGrants.get(token)
-    const verified = await tokens.verify(token, known?.verified)
+    const verified = await tokens.verify(token, purpose, known?.verified)
     if (known) return known.grant
     const grant = this.#grantOf(verified)
     this.#tokenGrants.set(token, { verified, grant })

@@ -10,12 +10,14 @@ import type { Recovery } from './service/recovery.js'
 import type { SubmitObserver } from './service/solver-task.js'
 import type { SolvePipeline } from './solve/pipeline.js'
 import { type ReattachDeps, reattach, type StoredTask } from './streams/reattach.js'
+import type { TokenPurpose } from './tokens/tokens.js'
 import type { BudgetStatus, Grant, Guard, Solution } from './types.js'
 
 export { type CallbackReceiver, discardBody } from './callbacks/receive.js'
 export type { SubmitObserver, SubmittedTask } from './service/solver-task.js'
 export type { StoredTask } from './streams/reattach.js'
 export { shortPath, wholePath } from './streams/stored-path.js'
+export type { TokenPurpose } from './tokens/tokens.js'
 
 /** How a hosted solve runs. */
 export interface HostedSolve {
@@ -35,6 +37,11 @@ export interface TaskHost extends Pick<GuardContext, 'name' | 'clock' | 'ownerId
   readonly service: string
   /** Takes the call-backs of the services, where the guard asks for them. */
   readonly callbacks: CallbackReceiver | undefined
+  /**
+   * The grant that a token or a handle stands for.
+   * @throws as `Guard.verifyToken`
+   */
+  verify(token: string, purpose: TokenPurpose): Promise<Grant>
   /** The service whose dialect a token's clients speak, where the token states one. */
   wire(grant: Grant): ServiceName | undefined
   /** The state of a grant's own budget: one ledger operation. */
@@ -64,7 +71,7 @@ const HOSTS = new WeakMap<Guard, TaskHost>()
 
 /** Makes the host of a new guard. */
 export function addHost(
-  guard: Guard,
+  guard: Guard & { verifyFor: TaskHost['verify'] },
   deps: HostDeps,
   pipeline: Pick<SolvePipeline, 'solve'>,
   recovery: Pick<Recovery, 'recover'>,
@@ -79,11 +86,16 @@ export function addHost(
     },
     service: deps.accounts[0]?.solver.name ?? '',
     callbacks,
+    verify: (token, purpose) => guard.verifyFor(token, purpose),
     wire: (grant) => contextOf(grant).wire,
     budget: async (grant) => contextOf(grant).budgetStatus(),
     solve: async (grant, challenge, { signal, waitMs, observer }) =>
       pipeline.solve(contextOf(grant), challenge, { signal, waitMs }, observer),
-    reattach: async (grant, challenge, task) => reattach(deps, recovery, contextOf(grant), challenge, task, undefined),
+    // What was submitted in time is followed to its end, whatever the time is now.
+    reattach: async (grant, challenge, task) => {
+      const context = contextOf(grant)
+      return reattach(deps, recovery, context, context.gate.admitPage(challenge), challenge, task, undefined)
+    },
     setFact: (fact) => deps.ledger.setFact(fact, deps.clock.now()),
     listFacts: (scope) => deps.ledger.listFacts(scope, deps.clock.now()),
     background: (work) => void deps.background(work, 'LEDGER_UNAVAILABLE'),

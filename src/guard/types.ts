@@ -1008,8 +1008,8 @@ export interface Guard extends Grant, AsyncDisposable {
    * for each link of the token, and is denied once one of them has expired or is revoked.
    *
    * @throws DeniedError `TOKEN_INVALID`, `TOKEN_KEY_UNKNOWN`, `TOKEN_ALTERED`, `TOKEN_AUDIENCE`, `TOKEN_WIDENED`,
-   *   `HANDLE_UNKNOWN` and others of the secret layer; `TOKEN_NOT_YET_VALID`, `TOKEN_EXPIRED`; for a handle also
-   *   `LEDGER_UNAVAILABLE`
+   *   `HANDLE_UNKNOWN` and others of the secret layer; `TOKEN_NOT_YET_VALID`, `TOKEN_EXPIRED`, `TOKEN_REVOKED`;
+   *   `LEDGER_UNAVAILABLE`, because the ledger has what is revoked
    * @throws SolveguardError `GUARD_CLOSED`
    * @example
    * const grant = await guard.verifyToken(token)

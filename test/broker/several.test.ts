@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest'
 import type { Ledger } from '../../src/ledger/ledger.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { type ManualClock, manualClock } from '../../src/testing/clock.js'
-import { type SolverService, startSolverService } from '../../src/testing/service/index.js'
+import { type ServiceOptions, type SolverService, startSolverService } from '../../src/testing/service/index.js'
+import { narrowToken } from '../../src/tokens/index.js'
 import { after, settleWith } from '../guard/support.js'
-import { type BrokerRig, type BrokerRigOptions, brokerRig, OTHER_TOKEN, PAGE, SITEKEY } from './support.js'
+import { type BrokerRig, type BrokerRigOptions, brokerRig, OTHER_TOKEN, PAGE, SITEKEY, send } from './support.js'
 
 const FORM = { method: 'userrecaptcha', googlekey: SITEKEY, pageurl: PAGE }
 
@@ -22,10 +23,15 @@ function brokersOf(service: SolverService, clock: ManualClock | undefined, optio
   return () => brokerRig({ service, ...(clock && { clock }), ledger, polling, ...options })
 }
 
+async function serviceOf(options: ServiceOptions = {}): Promise<SolverService> {
+  const service = await startSolverService(options)
+  after(() => service.close())
+  return service
+}
+
 async function stage(solveMs = 2_000) {
   const clock = manualClock()
-  const service = await startSolverService({ clock, solveMs })
-  after(() => service.close())
+  const service = await serviceOf({ clock, solveMs })
   return { clock, service, broker: brokersOf(service, clock) }
 }
 
@@ -147,8 +153,7 @@ describe('a broker that drains', () => {
 
 describe('two brokers that are exchanged under load', () => {
   it('lose no solve, where submits go to whichever is ready', async () => {
-    const service = await startSolverService({ solveMs: 20 })
-    after(() => service.close())
+    const service = await serviceOf({ solveMs: 20 })
     const shared = brokersOf(service, undefined)
     const blue = await shared()
     let green: BrokerRig | undefined
@@ -178,5 +183,121 @@ describe('two brokers that are exchanged under load', () => {
     expect(outcomes).toHaveLength(60)
     expect(outcomes.filter((outcome) => !outcome.startsWith('OK|'))).toEqual([])
     expect(service.tasks).toHaveLength(60)
+  })
+})
+
+/** Every kind of request that tells something, with `id` as the task's; each resolves with the text of its reply. */
+const READS: Readonly<Record<string, (rig: BrokerRig, token: string, id: string) => Promise<unknown>>> = {
+  balance: (rig, token) => rig.form('/res.php', { action: 'getbalance' }, { token }),
+  threads: (rig, token) => rig.form('/res.php', { action: 'threadsinfo' }, { token }),
+  poll: (rig, token, id) => rig.form('/res.php', { action: 'get', id }, { token }),
+  'poll with price': (rig, token, id) => rig.form('/res.php', { action: 'get2', id, json: '1' }, { token }),
+  'poll of several': (rig, token, id) => rig.form('/res.php', { action: 'get', ids: `${id},7` }, { token }),
+  report: (rig, token, id) => rig.form('/res.php', { action: 'reportbad', id }, { token }),
+  'balance of the task wire': (rig, token) => rig.json('/getBalance', {}, { token }),
+  'poll of the task wire': (rig, token, id) => rig.json('/getTaskResult', { taskId: Number(id) }, { token }),
+  'report of the task wire': (rig, token, id) => rig.json('/reportCorrect', { taskId: Number(id) }, { token }),
+  submit: (rig, token) => rig.form('/in.php', FORM, { token }),
+  status: (rig, token) => own(rig, 'GET', '/v1/status', token),
+  narrow: (rig, token) => own(rig, 'POST', '/v1/tokens/narrow', token, { policy: {} }),
+  'own report': (rig, token, id) => own(rig, 'POST', '/v1/report', token, { id: Number(id), good: true }),
+}
+
+async function own({ handler }: BrokerRig, method: string, path: string, token: string, body?: object) {
+  return (await send(handler, method, path, body && JSON.stringify(body), { authorization: `Bearer ${token}` })).body
+}
+
+describe('a token that one broker has revoked', () => {
+  it.each(Object.entries(READS))('gets nothing from any of them any more: %s', async (name, read) => {
+    const clock = manualClock()
+    const service = await serviceOf({ clock, solveMs: 2_000 })
+    const broker = brokersOf(service, clock, { byTokens: true })
+    const [a, b] = [await broker(), await broker()]
+    const { token: parent, handle = '', id: link } = await a.guard.issueToken({}, { handle: true })
+    const child = await narrowToken(parent, {}, { clock })
+    const submit = async (token: string) => (await settleWith(clock, a.form('/in.php', FORM, { token }), 1)).slice(3)
+    const tasks = new Map([[parent, await submit(parent)]])
+    tasks.set(handle, tasks.get(parent) ?? '')
+    tasks.set(child, await submit(child))
+    const tell = (rig: BrokerRig, token: string) => settleWith(clock, read(rig, token, tasks.get(token) ?? ''), 1)
+    // Each broker knows the tokens, and has said something to their holders.
+    for (const rig of [a, b]) {
+      for (const token of tasks.keys()) expect(JSON.stringify(await tell(rig, token))).not.toContain('KEY_DOES_NOT')
+    }
+    for (let i = 0; i < 400 && a.tasks.counts.solved < 2; i++) {
+      await clock.advance(500)
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+    // A poll that has nothing to give goes by what its broker knew a tenth of a second ago.
+    await a.guard.revokeToken(link)
+    if (name.startsWith('poll')) await clock.advance(101)
+    for (const rig of [a, b]) {
+      for (const token of tasks.keys()) {
+        expect(JSON.stringify(await tell(rig, token))).toMatch(/ERROR_KEY_DOES_NOT_EXIST|TOKEN_REVOKED/)
+      }
+    }
+  })
+
+  it('does not get the answer that another broker has, nor from memory while the ledger is away', async () => {
+    const service = await serviceOf()
+    const ledger = memoryLedger()
+    let isAway = false
+    const flaky = new Proxy(ledger, {
+      get: (target, name: keyof Ledger) => {
+        if (name === 'close') return () => {}
+        if (isAway && name === 'listFacts') return () => Promise.reject(new Error('No route to host.'))
+        const value = target[name]
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+    const shared = { service, ledger: flaky, byTokens: true }
+    const [a, b] = [await brokerRig(shared), await brokerRig(shared)]
+    const { token, id: link } = await a.guard.issueToken({})
+    const submit = async () => (await a.form('/in.php', FORM, { token })).slice(3)
+    const [first, second] = [await submit(), await submit()]
+    await expect.poll(() => a.tasks.unclaimed).toBe(2)
+    isAway = true
+    // What was paid for is given: nobody can have revoked the token meanwhile.
+    expect(await pollAt(a, first, token)).toMatch(/^OK/)
+    isAway = false
+    await b.guard.revokeToken(link)
+    expect(await pollAt(a, second, token)).toBe('ERROR_KEY_DOES_NOT_EXIST')
+    isAway = true
+    for (const id of [first, second]) expect(await pollAt(a, id, token)).toBe('ERROR_KEY_DOES_NOT_EXIST')
+    expect(a.tasks.unclaimed).toBe(1)
+  })
+})
+
+describe('a token that has expired', () => {
+  it('fetches what it paid for from any broker, also from one that never saw it, and gets nothing else', async () => {
+    const { clock, service } = await stage(50_000)
+    const broker = brokersOf(service, clock, { byTokens: true })
+    const a = await broker()
+    const { token, id: link } = await a.guard.issueToken({}, { ttl: '30s' })
+    const id = (await settleWith(clock, a.form('/in.php', FORM, { token }), 1)).slice(3)
+    await expect.poll(() => a.actions()).toContain('submitted')
+    await clock.advance(31_000)
+    const b = await broker()
+    const get = () => settleWith(clock, pollAt(b, id, token), 1)
+    expect(await get()).toBe('CAPCHA_NOT_READY')
+    for (const [name, read] of Object.entries(READS)) {
+      if (/poll|report/.test(name)) continue
+      const reply = JSON.stringify(await settleWith(clock, read(b, token, id), 1))
+      expect([name, reply]).toEqual([name, expect.stringMatching(/ERROR_KEY_DOES_NOT_EXIST|TOKEN_EXPIRED/)])
+    }
+    let reply = 'CAPCHA_NOT_READY'
+    for (let i = 0; i < 400 && reply === 'CAPCHA_NOT_READY'; i++) {
+      await clock.advance(500)
+      await new Promise((resolve) => setTimeout(resolve, 2))
+      reply = await get()
+    }
+    expect(reply).toBe(`OK|${service.tasks[0]?.answer}`)
+    expect(service.tasks).toHaveLength(1)
+    await a.guard.revokeToken(link)
+    await clock.advance(101)
+    expect(await get()).toBe('ERROR_KEY_DOES_NOT_EXIST')
+    const other = await a.guard.issueToken({}, { ttl: '30s' })
+    await clock.advance(4 * 3_600_000)
+    expect(await settleWith(clock, pollAt(b, id, other.token), 1)).toBe('ERROR_KEY_DOES_NOT_EXIST')
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { tokenAuthentication } from '../../src/broker/auth.js'
+import type { Ledger } from '../../src/ledger/ledger.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
 import { manualClock } from '../../src/testing/clock.js'
@@ -100,22 +100,32 @@ describe('a token of the guard, where a key would be', () => {
 })
 
 describe('handles that nobody knows', () => {
-  it('make the ledger be asked a hundred times a second at most', async () => {
+  it('make the ledger be asked a hundred times a second at most, and others are told to wait', async () => {
+    const clock = manualClock()
     const ledger = memoryLedger()
-    const { guard } = await rigWithTokens({ ledger })
     let asked = 0
-    const counting = {
-      verifyToken: (token: string) => {
-        asked++
-        return guard.verifyToken(token)
+    const counting = new Proxy(ledger, {
+      get: (target, name: keyof Ledger) => {
+        const value = target[name]
+        if (typeof value !== 'function') return value
+        if (name !== 'listFacts') return value.bind(target)
+        return (scope: string, now: number) => {
+          if (scope.startsWith('handle/')) asked++
+          return ledger.listFacts(scope, now)
+        }
       },
-    }
-    const authenticate = tokenAuthentication(counting, manualClock())
-    for (let i = 0; i < 300; i++) {
-      const handle = i.toString(16).padStart(32, '0')
-      const refused = Promise.resolve().then(() => authenticate(handle, 'spend'))
-      await expect(refused).rejects.toMatchObject({ code: 'HANDLE_UNKNOWN' })
-    }
+    })
+    const { form, guard } = await rigWithTokens({ ledger: counting, clock })
+    const { handle = '' } = await guard.issueToken({}, { handle: true })
+    const balance = (token: string) => form('/res.php', { action: 'getbalance' }, { token })
+    const replies: string[] = []
+    for (let i = 0; i < 300; i++) replies.push(await balance(i.toString(16).padStart(32, '0')))
     expect(asked).toBe(100)
+    expect(replies.map((reply) => reply === 'ERROR_KEY_DOES_NOT_EXIST')).toEqual(replies.map((_, i) => i < 100))
+    // A good one that this broker does not know yet is not told that it is none.
+    expect(new Set(replies.slice(100))).toEqual(new Set(['ERROR_NO_SLOT_AVAILABLE']))
+    expect(await balance(handle)).toBe('1')
+    await clock.advance(1_000)
+    expect(await balance('f'.repeat(32))).toBe('ERROR_KEY_DOES_NOT_EXIST')
   })
 })

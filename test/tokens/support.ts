@@ -5,7 +5,7 @@ import type { SecretProvider } from '../../src/secrets/provider.js'
 import { Secret } from '../../src/secrets/secret.js'
 import { signNewToken } from '../../src/tokens/issue.js'
 import { SigningKeys } from '../../src/tokens/keys.js'
-import { verifyToken } from '../../src/tokens/verify.js'
+import { checkTimes, verifyToken } from '../../src/tokens/verify.js'
 
 export const NOON = Date.UTC(2026, 10, 25, 12)
 export const KEY = '0123456789abcdef'.repeat(4)
@@ -29,8 +29,10 @@ export async function issue(policy: NarrowingInput = {}, more: { ttlMs?: number;
   return signNewToken({ audience: GUARD, subject, now: NOON, ttlMs, policy }, await keys.current())
 }
 
-export function verify(token: string, { now = NOON, guard = GUARD, by = keys } = {}) {
-  return verifyToken(token, guard, by, { now, keyTime: now })
+export async function verify(token: string, { now = NOON, guard = GUARD, by = keys } = {}) {
+  const verified = await verifyToken(token, guard, by)
+  checkTimes(verified, { now, keyTime: now })
+  return verified
 }
 
 /** The code of a verification: undefined where the token is accepted. */

@@ -1,6 +1,7 @@
 import { formatUsd, type Money } from '../../policy/money.js'
 import type { Policy } from '../../policy/schema.js'
-import { expiryOf, readClaims, splitToken } from '../../tokens/claims.js'
+import { expiryOf, readClaims, splitToken, wireOf } from '../../tokens/claims.js'
+import type { ServiceName } from '../../wires/services.js'
 
 /** What a token states. Nothing of it is a secret: no part of the token, and no tag. */
 export interface TokenFacts {
@@ -9,6 +10,8 @@ export interface TokenFacts {
   readonly notBefore: Date
   readonly expiresAt: Date
   readonly expired: boolean
+  /** The service whose clients use it at a broker; null: by the request. */
+  readonly wire: ServiceName | null
   /** The length of its text. */
   readonly characters: number
   /** The link that was issued first, then those that were added. */
@@ -33,6 +36,7 @@ export function tokenFacts(token: string, now: number): TokenFacts {
     notBefore: new Date(notBefore),
     expiresAt: new Date(expiresAt),
     expired: now >= expiresAt,
+    wire: wireOf(links) ?? null,
     characters: token.length,
     links: links.map(({ id, subject, expiresAt: until, policy }) => ({
       id,
@@ -50,10 +54,11 @@ function withoutPasswords(policy: Policy): Policy {
 }
 
 /** The same for people. */
-export function inspectionText({ guard, expiresAt, expired, notBefore, characters, links }: TokenFacts): string {
+export function inspectionText({ guard, expiresAt, expired, notBefore, wire, characters, links }: TokenFacts): string {
   const head = [
     `guard    ${guard}`,
     `valid    ${notBefore.toISOString()} to ${expiresAt.toISOString()}${expired ? ', expired' : ''}`,
+    ...(wire === null ? [] : [`wire     ${wire}`]),
     `length   ${characters} of at most 4096 characters`,
   ]
   const each = links.flatMap(({ id, subject, expiresAt: until, policy }, index) => [

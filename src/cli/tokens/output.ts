@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { messageOf } from '../../base/errors.js'
+import { SERVICE_NAMES } from '../../wires/services.js'
 import type { CommandContext } from '../context.js'
 import { usageError } from '../failure.js'
 import { readSecret } from '../secret-arguments.js'
@@ -25,6 +26,12 @@ export function policyOptions(command: Command): Command {
 }
 
 export type { PolicyFlags }
+
+/** The service whose dialect the clients of a token speak at a broker. */
+export function wireOption(): Option {
+  const what = 'the service whose clients use it at a broker (default: by the request)'
+  return new Option('--wire <service>', what).choices(SERVICE_NAMES)
+}
 
 /** Adds `--out` and `--show`. */
 export function outputOptions(command: Command): Command {

@@ -63,11 +63,17 @@ export class Gate {
     // The same as `admitTime`, inlined: the error's stack has one frame less.
     if (!open) throw denied('OUTSIDE_SCHEDULE', this.#outside(changesAt, now), changesAt)
     if (this.#expiry !== undefined) checkExpiry(this.#expiry, now)
-    return {
-      origin: page.origin,
-      page: page.record,
-      frame: frame?.record,
-    }
+    return { origin: page.origin, page: page.record, frame: frame?.record }
+  }
+
+  /**
+   * The origin layer alone: what was submitted in time is followed to its end, whatever the time is then.
+   * @throws DeniedError of the origin layer
+   */
+  admitPage({ pageUrl, frameUrl }: ChallengeFacts): AdmittedPage {
+    const { origin, record } = this.#requireNamed('page', pageUrl)
+    const frame = frameUrl === undefined ? undefined : this.#requireNamed('frame', frameUrl).record
+    return { origin, page: record, frame }
   }
 
   /**

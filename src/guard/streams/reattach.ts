@@ -3,6 +3,7 @@ import type { Code } from '../../base/errors.js'
 import { proxySecrets } from '../../solvers/page-proxy.js'
 import { answerLifetimeMs } from '../../widgets/table.js'
 import type { Account } from '../accounts/account.js'
+import type { AdmittedPage } from '../admission/gate.js'
 import type { GrantContext } from '../admission/grant-context.js'
 import { aborted, closed } from '../errors.js'
 import type { Recorder } from '../observability/recorder.js'
@@ -45,6 +46,7 @@ export interface ReattachDeps extends AuditEventDeps, Pick<GuardContext, 'closed
  * The solution of a task that another process submitted. Polls the service, which keeps answers for some minutes. Buys
  * nothing.
  *
+ * @param admitted what the free layers say of its page now
  * @returns undefined if the answer is no longer available: the service has dropped it, or it has expired
  * @throws SolveguardError why the task has failed, or why its outcome is unknown
  */
@@ -52,13 +54,13 @@ export async function reattach(
   deps: ReattachDeps,
   recovery: Pick<Recovery, 'recover'>,
   grant: GrantContext,
+  admitted: AdmittedPage,
   challenge: ChallengeFacts,
   item: StoredTask,
   signal: AbortSignal | undefined,
 ): Promise<Solution | undefined> {
   const { clock } = deps
   const account = deps.accounts.find(({ name }) => name === item.solver)
-  const admitted = grant.gate.admit(challenge, clock.now())
   if (!account) return undefined
   const options = { egress: grant.egressRoute(), hidden: proxySecrets(grant.pageProxy()) }
   const recovered = await unlessAborted(recovery.recover(account, item, options), signal)

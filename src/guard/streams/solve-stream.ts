@@ -134,7 +134,9 @@ export function solveStream(
   ): Promise<Solution | undefined> {
     try {
       const { deps: stored, recovery } = needed(batches)
-      return await reattach(stored, recovery, grant, withoutPictures(challenge), submitted, ended)
+      const facts = withoutPictures(challenge)
+      const admitted = grant.gate.admit(facts, stored.clock.now())
+      return await reattach(stored, recovery, grant, admitted, facts, submitted, ended)
     } catch (error) {
       if (!(error instanceof SolveguardError && NO_ANSWER.has(error.code))) unresolved.add(itemKey)
       throw error

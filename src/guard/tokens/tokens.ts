@@ -18,6 +18,7 @@ import { linkBudgetId, revocationOf, stopValue } from '../spending/stops.js'
 import type { IssuedToken, TokenOptions } from '../types.js'
 import { RedactedToken } from './issued-token.js'
 import { RecentMap } from './recent-map.js'
+import { type RevocationCheck, Revocations } from './revocations.js'
 import { linkId, type StopTarget } from './stop-target.js'
 
 const DEFAULT_TTL_MS = durationMs('15m')
@@ -30,6 +31,31 @@ const REVOKED_MS = MAX_TTL_MS + durationMs('1d')
 const PAUSED_MS = 10 * 365 * durationMs('1d')
 /** For how many handles a process remembers the token. */
 const MAX_HANDLES = 1_000
+/** How many unknown handles the ledger is asked for in a second: any client can make them up. */
+const MAX_UNKNOWN_HANDLES = 100
+/** For how long after its expiry a token still fetches what it has submitted: longer than any task is kept. */
+const FETCH_AFTER_EXPIRY_MS = durationMs('3h')
+/** How old the knowledge of revocations may be for a poll, in ms: polls are most of the traffic of a broker. */
+const POLL_AGE_MS = 100
+
+/**
+ * What a token is verified for. `spend`: a reservation, which looks for revocations itself; `read`: to be told
+ * something; `fetch`: to get what the token has paid for; `poll`: the same, while there is probably nothing to get yet;
+ * `describe`: to show its state, whether it is revoked or not.
+ */
+export type TokenPurpose = 'spend' | 'read' | 'fetch' | 'poll' | 'describe'
+
+interface PurposeRules extends RevocationCheck {
+  /** For how long after its expiry a token is accepted, in ms. */
+  readonly afterExpiryMs: number
+}
+
+const PURPOSES: Readonly<Record<Exclude<TokenPurpose, 'describe'>, PurposeRules>> = {
+  spend: { afterExpiryMs: 0, maxAgeMs: Number.POSITIVE_INFINITY, staleOk: true },
+  read: { afterExpiryMs: 0, maxAgeMs: 0, staleOk: false },
+  fetch: { afterExpiryMs: FETCH_AFTER_EXPIRY_MS, maxAgeMs: 0, staleOk: true },
+  poll: { afterExpiryMs: FETCH_AFTER_EXPIRY_MS, maxAgeMs: POLL_AGE_MS, staleOk: true },
+}
 
 /** The options of `issueToken`. */
 export const tokenOptionsShape = z.strictObject({
@@ -62,9 +88,13 @@ export class GuardTokens {
   readonly #zone: string
   /** The tokens of handles. What is revoked is in the ledger, so a token may be remembered. */
   readonly #byHandle = new RecentMap<string>(MAX_HANDLES)
+  readonly #revocations: Revocations
+  /** How many handles were not known, in which second of the monotonic clock. */
+  #unknown = { second: 0, count: 0 }
 
   constructor(deps: GuardTokensDeps, keys: SigningKeys, zone: string) {
     this.#deps = deps
+    this.#revocations = new Revocations(deps)
     this.#keys = keys
     this.#zone = zone
   }
@@ -104,7 +134,7 @@ export class GuardTokens {
   /** Makes a handle for a token that there is. */
   async issueHandle(token: string): Promise<IssuedToken> {
     const { name, clock, recorder } = this.#deps
-    const { links, expiresAt } = await this.verify(token)
+    const { links, expiresAt } = await this.verify(token, 'read')
     const now = clock.now()
     const { id, subject } = links.at(-1) ?? links[0]
     const handle = newHandle()
@@ -128,17 +158,23 @@ export class GuardTokens {
 
   /**
    * The token that a text stands for.
-   * @throws DeniedError `HANDLE_UNKNOWN`, `LEDGER_UNAVAILABLE`
+   * @throws DeniedError `HANDLE_UNKNOWN`, `LEDGER_UNAVAILABLE`; `RATE_EXCEEDED` while too many unknown ones are tried
    */
   async resolve(text: string): Promise<string> {
     if (typeof text !== 'string' || !isHandle(text)) return text
     const { name, clock, ledger } = this.#deps
     const known = this.#byHandle.get(text)
     if (known !== undefined) return known
+    const unknown = this.#unknownNow()
+    if (unknown.count >= MAX_UNKNOWN_HANDLES) {
+      const message = `${MAX_UNKNOWN_HANDLES} handles that are not known were tried within a second: try again.`
+      throw new DeniedError('RATE_EXCEEDED', message, { retryAt: new Date(clock.now() + 1_000) })
+    }
     const { scope } = this.#handleFact(text)
     const facts = await this.#ask(() => ledger.listFacts(scope, clock.now()))
     const token = facts[0] && openToken(facts[0].value, text, name)
     if (token === undefined) {
+      unknown.count++
       throw new DeniedError(
         'HANDLE_UNKNOWN',
         `The ledger ${ledger.place ?? ledger.kind} has no token for this handle: it has expired, was never issued, or ` +
@@ -149,15 +185,25 @@ export class GuardTokens {
     return token
   }
 
-  /** @param known the same token, as it was verified before: its signature need not be checked again */
-  async verify(token: string, known?: VerifiedToken): Promise<VerifiedToken> {
+  #unknownNow(): { count: number } {
+    const second = Math.floor(this.#deps.clock.monotonic() / 1_000)
+    if (this.#unknown.second !== second) this.#unknown = { second, count: 0 }
+    return this.#unknown
+  }
+
+  /**
+   * @param known the same token, as it was verified before: its signature need not be checked again
+   * @throws as `Guard.verifyToken`
+   */
+  async verify(token: string, purpose: TokenPurpose, known?: VerifiedToken): Promise<VerifiedToken> {
     const { name, clock } = this.#deps
-    const times = () => ({ now: clock.now(), keyTime: this.#deps.keyTime() })
-    if (known === undefined) return verifyToken(token, name, this.#keys, times())
+    const verified = known ?? (await verifyToken(token, name, this.#keys))
     // A key that was taken out of the store since ends its tokens.
-    await this.#keys.find(known.kid)
-    checkTimes(known, times())
-    return known
+    if (known !== undefined) await this.#keys.find(known.kid)
+    const { afterExpiryMs, ...check } = PURPOSES[purpose === 'describe' ? 'spend' : purpose]
+    checkTimes(verified, { now: clock.now(), keyTime: this.#deps.keyTime() - afterExpiryMs })
+    if (purpose !== 'describe') await this.#ask(() => this.#revocations.check(verified.links, check))
+    return verified
   }
 
   /** Counts a denial of `verifyToken`, and records it: the first of its kind at once, others like it together. */
@@ -173,7 +219,8 @@ export class GuardTokens {
     const link = check(linkId, id, 'id')
     const at = clock.now()
     const reason = { code: 'TOKEN_REVOKED', message: 'The token was revoked.', at }
-    await this.#setFact({ ...revocationOf(name, link), value: stopValue(reason), ttlMs: REVOKED_MS, ifAbsent: true })
+    const fact = { ...revocationOf(name, link), value: stopValue(reason), ttlMs: REVOKED_MS, ifAbsent: true }
+    this.#revocations.add(link, await this.#setFact(fact))
     const message = `Revoked: the link ${link}, and every token that has it.`
     recorder.write({ action: 'revoked', at, guard: name, code: reason.code, message })
   }

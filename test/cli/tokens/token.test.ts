@@ -44,6 +44,21 @@ describe('solveguard token', () => {
     }
   })
 
+  it('states the dialect of its clients, where it is named, and no other below it', async () => {
+    const { run } = await project()
+    const issued = await run('issue --wire capsolver')
+    const token = issued.stdout.trim()
+    expect((await run('inspect', { stdin: token })).stdout).toMatch(/^wire +capsolver$/m)
+    expect(await run('narrow --wire captchaai', { stdin: token })).toMatchObject({ exitCode: 4, stdout: '' })
+    const plain = await run('issue')
+    const narrowed = await run('narrow --wire captchaai', { stdin: plain.stdout })
+    const inspected = await run('inspect --json', { stdin: narrowed.stdout })
+    expect(JSON.parse(inspected.stdout)).toMatchObject({ wire: 'captchaai' })
+    for (const wire of ['rucaptcha', 'CapSolver']) {
+      expect(await run(`issue --wire ${wire}`)).toMatchObject({ exitCode: 2, stdout: '' })
+    }
+  })
+
   it('shows no token on a terminal unasked, and issues none that nobody would get', async () => {
     const { run, folder } = await project()
     for (const args of ['issue', 'issue --handle', 'issue --json']) {

@@ -236,12 +236,24 @@ describe('a token is denied', () => {
     const clock = manualClock(NOON)
     const { guard } = await tokenRig({ clock })
     const { token, id } = await guard.issueToken({}, { ttl: '30d' })
-    await guard.revokeToken(id)
     const grant = await guard.verifyToken(token)
+    await guard.revokeToken(id)
     for (const day of [0, 1, 29.999]) {
       clock.set(NOON + day * 86_400_000)
       expect(await errorOf(grant.solve(challenge))).toMatchObject({ code: 'TOKEN_REVOKED' })
+      expect(await errorOf(guard.verifyToken(token))).toMatchObject({ code: 'TOKEN_REVOKED' })
+      expect(await errorOf(guard.issueHandle(token))).toMatchObject({ code: 'TOKEN_REVOKED' })
     }
+  })
+
+  it('while the ledger cannot say whether it is revoked', async () => {
+    const ledger = memoryLedger()
+    const { guard } = await tokenRig({ ledger })
+    guard.on('alert', () => {})
+    const { token } = await guard.issueToken({})
+    await guard.verifyToken(token)
+    Object.assign(ledger, { listFacts: () => Promise.reject(new Error('No route to host.')) })
+    expect(await errorOf(guard.verifyToken(token))).toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
   })
 
   it('when a guard of another name, or another key, has the same ledger', async () => {
@@ -386,7 +398,10 @@ describe('a handle', () => {
       code: 'BUDGET_EXHAUSTED',
     })
     await guard.revokeToken(id)
-    expect(await errorOf((await guard.verifyToken(handle)).solve(challenge))).toMatchObject({ code: 'TOKEN_REVOKED' })
+    for (const each of [guard, other.guard]) {
+      expect(await errorOf(each.verifyToken(handle))).toMatchObject({ code: 'TOKEN_REVOKED', details: { link: id } })
+    }
+    expect(await errorOf(grant.solve(challenge))).toMatchObject({ code: 'TOKEN_REVOKED' })
   })
 
   it('ends with its token', async () => {

@@ -1,3 +1,4 @@
+import { hostOf } from '../../../guard/hosting.js'
 import { defineCommand, secretOption } from '../../command.js'
 import { type ConfigOptions, configOptions, loadConfiguration, openGuard } from '../../configuration.js'
 import { exitCodeOf } from '../../exit-codes.js'
@@ -26,7 +27,7 @@ export const command = defineCommand<Options>({
       return 0
     }
     const guard = await openGuard(context, await loadConfiguration(context, options))
-    const grant = await guard.verifyToken(token)
+    const grant = await hostOf(guard).verify(token, 'describe')
     const { links, day, paused } = await grant.status()
     const { verificationText } = await import('../../tokens/verification.js')
     const facts = { guard: guard.name, links, day, paused: paused ?? null }

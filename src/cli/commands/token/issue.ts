@@ -1,4 +1,5 @@
 import type { Duration } from '../../../policy/duration.js'
+import type { ServiceName } from '../../../wires/services.js'
 import { defineCommand } from '../../command.js'
 import { type ConfigOptions, configOptions, loadConfiguration, openGuard } from '../../configuration.js'
 import {
@@ -8,12 +9,14 @@ import {
   type PolicyFlags,
   passOn,
   policyOptions,
+  wireOption,
 } from '../../tokens/output.js'
 import { policyOf } from '../../tokens/policy.js'
 
 interface Options extends ConfigOptions, OutputOptions, PolicyFlags {
   readonly ttl: Duration
   readonly subject?: string
+  readonly wire?: ServiceName
   readonly handle?: true
 }
 
@@ -26,13 +29,14 @@ export const command = defineCommand<Options>({
     outputOptions(policyOptions(configOptions(command)))
       .option('--ttl <duration>', 'how long it is valid: 1s to 30d', '15m')
       .option('--subject <name>', 'whom it is for: on the record of what it spends')
+      .addOption(wireOption())
       .option('--handle', '32 characters in its place, for clients that take no longer key'),
   async run(context, options) {
     checkOutput(context, options)
     const policy = policyOf(options)
     const guard = await openGuard(context, await loadConfiguration(context, options))
-    const { ttl, subject, handle = false } = options
-    const issued = await guard.issueToken(policy, { ttl, subject, handle })
+    const { ttl, subject, wire, handle = false } = options
+    const issued = await guard.issueToken(policy, { ttl, subject, wire, handle })
     const { id, expiresAt } = issued
     passOn(context, options, issued.handle ?? issued.token, {
       token: issued.token,

@@ -1,6 +1,7 @@
 import type { Duration } from '../../../policy/duration.js'
 import { describeToken } from '../../../tokens/describe.js'
 import { narrowToken } from '../../../tokens/narrow.js'
+import type { ServiceName } from '../../../wires/services.js'
 import { defineCommand, secretOption } from '../../command.js'
 import {
   checkOutput,
@@ -11,12 +12,14 @@ import {
   passOn,
   policyOptions,
   tokenOf,
+  wireOption,
 } from '../../tokens/output.js'
 import { policyOf } from '../../tokens/policy.js'
 
 interface Options extends OutputOptions, InputOptions, PolicyFlags {
   readonly ttl?: Duration
   readonly subject?: string
+  readonly wire?: ServiceName
 }
 
 export const command = defineCommand<Options>({
@@ -25,13 +28,14 @@ export const command = defineCommand<Options>({
     outputOptions(policyOptions(command))
       .addOption(secretOption('--token', 'the wider token'))
       .option('--ttl <duration>', 'how long it is valid from now on (default: as long as the wider one)')
-      .option('--subject <name>', 'whom it is for'),
+      .option('--subject <name>', 'whom it is for')
+      .addOption(wireOption()),
   async run(context, options) {
     checkOutput(context, options)
     const policy = policyOf(options)
-    const { ttl, subject } = options
+    const { ttl, subject, wire } = options
     const wider = await tokenOf(context, options)
-    const token = await narrowToken(wider, policy, { ttl, subject, clock: context.clock })
+    const token = await narrowToken(wider, policy, { ttl, subject, wire, clock: context.clock })
     const { links, expiresAt } = describeToken(token)
     const id = links.at(-1)?.id ?? ''
     passOn(context, options, token, { token, id, subject: subject ?? null, expiresAt })
