@@ -14,6 +14,8 @@ const NOT_MUTATED = new Map([
   ['sink', 'It has types only.'],
   ['redis', 'Its tests need a server, and most of it is Lua, which Stryker does not read.'],
   ['stdout', 'Its tests need a process.'],
+  ['types', 'It has types only.'],
+  ['private-ca', 'Its tests need a process.'],
 ])
 
 /** Stands for every file of the folder that no other piece has. */
@@ -34,7 +36,28 @@ export const PIECES = [
     'gate: challenges': { files: [OTHERS], tests: ['parse-challenge'] },
   }),
   ...pieces('guard/spending', {
-    spending: { files: [OTHERS], tests: ['page-counts', 'waiters', 'budgets', 'remote-queues'] },
+    spending: {
+      files: [OTHERS],
+      tests: ['page-counts', 'waiters', 'budgets', 'remote-queues', '../guard/tokens/tokens'],
+    },
+  }),
+  ...pieces('tokens', {
+    tokens: { files: [OTHERS], tests: ['tokens'] },
+  }),
+  ...pieces('guard/tokens', {
+    'tokens: in a guard': { files: [OTHERS], tests: ['tokens', 'pausing'] },
+  }),
+  ...pieces('broker', {
+    'broker: requests': {
+      files: ['auth', 'denials', 'dialects', 'forwarded', 'handler', 'read-request', 'wires'],
+      tests: ['denials', 'form', 'token-wire', 'tokens', 'fuzz'],
+    },
+    'broker: tasks': {
+      files: ['tasks', 'shared-tasks', 'deliveries'],
+      tests: ['tasks', 'form', 'several', 'client-callbacks', 'service-callbacks'],
+    },
+    'broker: proxy': { files: ['proxy', 'reach'], tests: ['proxy'] },
+    'broker: server': { files: [OTHERS], tests: ['admin', 'server', 'tokens'] },
   }),
   ...pieces('solvers', {
     'service replies': {
