@@ -35,6 +35,11 @@ export class BoundedBytes {
     return true
   }
 
+  /** The bytes. */
+  bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#length)
+  }
+
   /** The bytes as text. */
   toString(encoding: BufferEncoding = 'utf8'): string {
     return this.#buffer.toString(encoding, 0, this.#length)

@@ -1,6 +1,8 @@
+import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { isPromise } from '../base/async.js'
+import { BoundedBytes } from '../base/bounded-bytes.js'
 import { SolveguardError } from '../base/errors.js'
 import { type CallbackReceiver, discardBody } from '../guard/hosting.js'
 import type { Logger } from '../guard/observability/log.js'
@@ -61,7 +63,8 @@ export function createListener(options: ListenerOptions): FastifyInstance {
   app.server.headersTimeout = HEADERS_MS
   app.server.maxConnections = MAX_CONNECTIONS
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
+  // fastify's own would keep each chunk by itself: a client that sends single bytes would fill the memory.
+  app.addContentTypeParser('*', (_: unknown, payload: IncomingMessage) => readBody(payload))
   const { callbacks } = options
   if (callbacks) {
     app.addHook('onRequest', (request, reply, done) => {
@@ -108,6 +111,34 @@ export function createListener(options: ListenerOptions): FastifyInstance {
 }
 
 const NO_BODY = Buffer.alloc(0)
+
+/** Reads a body. The rest of one that is too long is thrown away, so that it can be answered. */
+function readBody(request: IncomingMessage): Promise<Buffer> {
+  const body = new BoundedBytes(MAX_BODY_BYTES)
+  return new Promise((resolve, reject) => {
+    const onData = (chunk: Buffer): void => {
+      if (body.add(chunk)) return
+      request.off('data', onData)
+      discardBody(request)
+      reject(new BodyError(413))
+    }
+    request
+      .on('data', onData)
+      .once('end', () => resolve(body.bytes()))
+      .once('error', () => reject(new BodyError(400)))
+      .once('close', () => reject(new BodyError(400)))
+  })
+}
+
+/** A body that cannot be read, with the status that says so. */
+class BodyError extends Error {
+  readonly statusCode: number
+
+  constructor(statusCode: number) {
+    super('The body of a request cannot be read.')
+    this.statusCode = statusCode
+  }
+}
 
 interface ReplyPort {
   code(status: number): ReplyPort

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Pool } from 'undici'
+import { readBounded } from '../base/bounded-bytes.js'
 import { SolveguardError } from '../base/errors.js'
 import { FORWARDED_HEADERS } from '../broker/forwarded.js'
 import type { BrokerHandler } from '../broker/types.js'
@@ -46,15 +47,10 @@ export function forwardTo({ url, token }: Extract<Configuration, { kind: 'broker
       },
       ...(body.length > 0 && { body }),
     })
-    const parts: Buffer[] = []
-    let bytes = 0
-    for await (const part of reply.body as AsyncIterable<Buffer>) {
-      bytes += part.length
-      if (bytes > MAX_REPLY_BYTES) throw new SolveguardError('SOLVER_ERROR', "The broker's reply is too long.")
-      parts.push(part)
-    }
+    const text = await readBounded(reply.body, MAX_REPLY_BYTES)
+    if (text === undefined) throw new SolveguardError('SOLVER_ERROR', "The broker's reply is too long.")
     const type = reply.headers[CONTENT_TYPE]
     const content = typeof type === 'string' ? { [CONTENT_TYPE]: type } : {}
-    return { status: reply.statusCode, headers: content, body: Buffer.concat(parts).toString('utf8') }
+    return { status: reply.statusCode, headers: content, body: text }
   }
 }

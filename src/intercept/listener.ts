@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import http2, { type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
+import { BoundedBytes } from '../base/bounded-bytes.js'
 import type { BrokerHandler, BrokerResponse } from '../broker/types.js'
 import { Authority } from '../net/certificates.js'
 import { SERVICE_HOSTS } from '../wires/services.js'
@@ -50,7 +51,7 @@ export function createDestination(handler: BrokerHandler): Destination {
 }
 
 async function answer(handler: BrokerHandler, request: AnyRequest, response: AnyResponse): Promise<void> {
-  const body = await bodyOf(request)
+  const body = await bodyOf(request as AsyncIterable<Buffer>)
   const { method = 'GET', url = '/', headers } = request
   const host = (request.socket as { servername?: unknown }).servername
   const named = { method, url, headers: withoutPseudo(headers), ...(typeof host === 'string' && { host }) }
@@ -69,15 +70,12 @@ async function send(response: AnyResponse, { status, headers, body }: BrokerResp
   to.end()
 }
 
-/** @returns undefined for a body that is too long */
-async function bodyOf(request: AnyRequest): Promise<Buffer | undefined> {
-  const parts: Buffer[] = []
-  let bytes = 0
-  for await (const part of request as AsyncIterable<Buffer>) {
-    bytes += part.length
-    if (bytes <= MAX_BODY_BYTES) parts.push(part)
-  }
-  return bytes <= MAX_BODY_BYTES ? Buffer.concat(parts) : undefined
+/** Reads to the end, so that a reply can be sent. @returns undefined for a body that is too long */
+export async function bodyOf(request: AsyncIterable<Buffer>): Promise<Buffer | undefined> {
+  const body = new BoundedBytes(MAX_BODY_BYTES)
+  let fits = true
+  for await (const part of request) fits &&= body.add(part)
+  return fits ? body.bytes() : undefined
 }
 
 /** HTTP/2 has `:path` and its like among the headers, and `:authority` for `host`. */

@@ -46,6 +46,10 @@ it.each([
   ['elasticsearch', 'the reply is not that of the bulk API'],
   ['command of a secret', 'has more than 512 characters'],
   ['command of an alert', 'ok '],
+  ['request of a broker', `${SIZE + 1} bytes`],
+  ['reply of a broker to a process that is led to it', `ok ${SIZE}`],
+  ['request of a process that is led to its own guard', 'ok '],
+  ['line of the command solve', 'ok '],
 ])(
   'the reader %s takes little memory for many small chunks: several replies fit into a small heap',
   async (reader, outcome) => {

@@ -2,14 +2,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { connect, createServer as createTcpServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { slackAlerts, webhookAlerts } from '../../src/alerts/index.js'
 import { elasticsearchAudit } from '../../src/audit/index.js'
 import { systemClock } from '../../src/base/clock.js'
+import { checkBaseUrl } from '../../src/base/service-url.js'
+import { sendWithToken } from '../../src/egress/bearer.js'
 import { createTransport, type TransportOptions } from '../../src/egress/index.js'
+import { forwardTo } from '../../src/intercept/forward.js'
 import { redisLedger } from '../../src/ledger/index.js'
 import { awsSecret, Secret, vaultSecret } from '../../src/secrets/index.js'
 import { makeCertificate } from '../support/certificate.js'
@@ -120,6 +123,28 @@ const CLIENTS: readonly (readonly [name: string, use: (port: number, ca?: string
   [
     'a proxy that speaks TLS',
     (port, ca) => send({ baseUrl: 'https://service.example', ca, proxy: `https://me:${PASSWORD}@127.0.0.1:${port}` }),
+  ],
+  [
+    'a guard without a key, to its broker',
+    (port, ca) => {
+      const bounds = { clock: systemClock, timeoutMs: 5_000, connectWithinMs: 5_000, signal: undefined, ca }
+      const call = { method: 'GET', path: '/v1/status', token: new Secret(PASSWORD) } as const
+      return sendWithToken(checkBaseUrl(`https://127.0.0.1:${port}`), call, bounds)
+    },
+  ],
+  [
+    'a process whose calls are led to a broker',
+    (port, ca) => {
+      const file = join(mkdtempSync(join(tmpdir(), 'sg-')), 'ca.pem')
+      cleanUps.push(() => rmSync(dirname(file), { recursive: true }))
+      if (ca !== undefined) {
+        writeFileSync(file, ca)
+        process.env.SOLVEGUARD_BROKER_CA = file
+        cleanUps.push(() => delete process.env.SOLVEGUARD_BROKER_CA)
+      }
+      const handler = forwardTo({ kind: 'broker', url: `https://127.0.0.1:${port}`, token: PASSWORD })
+      return handler({ method: 'POST', url: '/in.php', headers: {}, body: Buffer.from('key=x') })
+    },
   ],
   [
     'the check of the egress address',

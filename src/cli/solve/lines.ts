@@ -1,3 +1,4 @@
+import { BoundedBytes } from '../../base/bounded-bytes.js'
 import { SolveguardError } from '../../base/errors.js'
 
 /** The longest line, in bytes: a challenge with a picture. */
@@ -12,13 +13,13 @@ export type InputLine = { readonly line: number } & (
 
 /** Reads JSON objects, one a line. Memory does not depend on the length of a line. Empty lines are left out. */
 export async function* readJsonLines(stream: AsyncIterable<unknown>): AsyncGenerator<InputLine, void, undefined> {
-  let parts: Buffer[] = []
-  let bytes = 0
+  let bytes = new BoundedBytes(MAX_LINE_BYTES)
+  let fits = true
   let line = 1
   const end = (): InputLine | undefined => {
-    const found = bytes > MAX_LINE_BYTES ? tooLong(line) : parse(line, Buffer.concat(parts))
-    parts = []
-    bytes = 0
+    const found = fits ? parse(line, bytes.toString()) : tooLong(line)
+    bytes = new BoundedBytes(MAX_LINE_BYTES)
+    fits = true
     line++
     return found
   }
@@ -27,9 +28,7 @@ export async function* readJsonLines(stream: AsyncIterable<unknown>): AsyncGener
     let start = 0
     for (let at = data.indexOf(NEWLINE); ; at = data.indexOf(NEWLINE, start)) {
       const piece = data.subarray(start, at < 0 ? undefined : at)
-      bytes += piece.length
-      if (bytes > MAX_LINE_BYTES) parts = []
-      else if (piece.length > 0) parts.push(Buffer.from(piece))
+      fits &&= bytes.add(piece)
       if (at < 0) break
       start = at + 1
       const found = end()
@@ -40,8 +39,8 @@ export async function* readJsonLines(stream: AsyncIterable<unknown>): AsyncGener
   if (last) yield last
 }
 
-function parse(line: number, bytes: Buffer): InputLine | undefined {
-  const text = bytes.toString('utf8').trim()
+function parse(line: number, untrimmed: string): InputLine | undefined {
+  const text = untrimmed.trim()
   if (text === '') return undefined
   try {
     const value: unknown = JSON.parse(text)
