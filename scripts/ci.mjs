@@ -28,7 +28,9 @@ const MAX_RERUN_FILES = 3
 const totals = { passed: 0, failed: 0 }
 /** @type {string[]} */
 const remarks = []
+const installing = ended(spawn(process.execPath, ['scripts/system-programs.mjs'], { cwd: root, stdio: 'inherit' }))
 ensurePackages()
+await installing
 // The checks, which come later, need them.
 const fetching = fetchTools(['toolchains'])
 await step('npm test', 'npm', ['test', '--'])
@@ -90,9 +92,17 @@ function run(command, args) {
     process.stderr.write(chunk)
     output += chunk
   })
+  return ended(child).then((code) => ({ code, output }))
+}
+
+/**
+ * @param {import('node:child_process').ChildProcess} child
+ * @returns {Promise<number>}
+ */
+function ended(child) {
   return new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('close', (code) => resolve({ code: code ?? 1, output }))
+    child.on('close', (code) => resolve(code ?? 1))
   })
 }
 

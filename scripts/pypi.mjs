@@ -32,10 +32,14 @@ export function fetched(folder, what, fill) {
   )
 }
 
+/** Whether there is Python with pip. */
+export function hasPython() {
+  return findProgram('python3') !== undefined && spawnSync('python3', ['-m', 'pip', '--version']).status === 0
+}
+
 /** Python with pip, on Debian as root. */
 export function ensurePython() {
-  const has = findProgram('python3') && spawnSync('python3', ['-m', 'pip', '--version']).status === 0
-  if (!has) installDebian(['python3', 'python3-pip'])
+  if (!hasPython()) installDebian(['python3', 'python3-pip'])
 }
 
 /** @param {string[]} args */

@@ -67,6 +67,13 @@ export async function ensureFirefox() {
   if (!findFirefox()) exitWith('No Firefox was found: install it, or set FIREFOX_PATH.')
 }
 
+/** The programs that the tests of each project run, besides browsers. */
+export const PROGRAMS = {
+  pages: ['chromedriver'],
+  processes: ['tinyproxy', 'squid', 'danted', 'redis-server', 'strace', 'jq'],
+  faults: ['redis-server', 'strace'],
+}
+
 /** Debian packages that are not named as their program is. */
 const PACKAGES = /** @type {Readonly<Record<string, string>>} */ ({
   chromedriver: 'chromium-driver',
@@ -76,14 +83,23 @@ const PACKAGES = /** @type {Readonly<Record<string, string>>} */ ({
 
 /**
  * Programs that tests run.
- * @param {string[]} names
+ * @param {readonly string[]} names
  */
 export function ensurePrograms(names) {
   const missing = () => names.filter((name) => !findProgram(name))
   if (missing().length === 0) return
-  installDebian(missing().map((name) => PACKAGES[name] ?? name))
+  installPrograms(names)
   const left = missing()
   if (left.length > 0) exitWith(`Install ${left.join(' and ')} and put ${left.length > 1 ? 'them' : 'it'} on the PATH.`)
+}
+
+/**
+ * Installs the Debian packages of programs that are missing, all at once, where this is Debian and we may.
+ * @param {readonly string[]} names
+ */
+export function installPrograms(names) {
+  const missing = names.filter((name) => !findProgram(name))
+  if (missing.length > 0) installDebian(missing.map((name) => PACKAGES[name] ?? name))
 }
 
 /**

@@ -5,9 +5,9 @@ import { spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fetchTools, missingTools } from './fetch-tools.mjs'
+import { fetchTools } from './fetch-tools.mjs'
 import { leftoverFiles, leftoverProcesses, RUN_FOLDER } from './leftovers.mjs'
-import { ensurePython } from './pypi.mjs'
+import { ensurePython, hasPython } from './pypi.mjs'
 import {
   ensureBrowser,
   ensureFirefox,
@@ -15,6 +15,7 @@ import {
   ensurePackages,
   ensurePrograms,
   exitWith,
+  PROGRAMS,
   root,
 } from './setup.mjs'
 
@@ -27,26 +28,29 @@ ensurePackages()
 const { parseCLI } = await import('vitest/node')
 const words = withoutFaults(process.argv.slice(2))
 const runs = projectFilter(projectsOf(words))
-// These need no program of Debian's, which are installed meanwhile; Python, which the others need, may be one of them.
-const fetching = runs('processes') ? fetchTools(['node-clients', 'other-nodes']) : true
+// Fetched while Debian's programs are installed; Python, which some of these need, may be one of those.
+const ofPython = /** @type {const} */ (['secret-stores', 'python-clients'])
+const withPython = hasPython() ? ofPython : []
+const fetching = runs('processes') ? fetchTools(['node-clients', 'other-nodes', ...withPython]) : true
 if (runs('pages') || runs('processes')) {
   await ensureBrowser()
   await ensureHeadlessShell()
 }
 if (runs('pages')) {
   await ensureFirefox()
-  ensurePrograms(['chromedriver'])
+  ensurePrograms(PROGRAMS.pages)
 }
 if (runs('processes')) {
-  ensurePrograms(['tinyproxy', 'squid', 'danted', 'redis-server', 'strace', 'jq'])
-  const ofPython = missingTools(['secret-stores', 'python-clients'])
-  if (ofPython.length > 0) ensurePython()
-  if (!(await fetchTools(ofPython))) process.exit(1)
+  ensurePrograms(PROGRAMS.processes)
+  if (withPython.length === 0) {
+    ensurePython()
+    if (!(await fetchTools(ofPython))) process.exit(1)
+  }
 }
 if (!(await fetching)) process.exit(1)
 if (runs('faults')) {
   if (process.platform !== 'linux') exitWith('The tests of the project `faults` run on Linux only.')
-  ensurePrograms(['redis-server', 'strace'])
+  ensurePrograms(PROGRAMS.faults)
 }
 
 const folder = mkdtempSync(join(temporaryFolder(), 'sg-'))
