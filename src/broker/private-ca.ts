@@ -1,7 +1,8 @@
 import { createPublicKey, randomBytes, X509Certificate } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, SolveguardError } from '../base/errors.js'
+import { makeFolder } from '../base/folder.js'
 import { Authority } from '../net/certificates.js'
 import { SERVICE_HOSTS } from '../wires/services.js'
 
@@ -66,7 +67,7 @@ interface StoredCa {
 
 function load(path: string, folder: string, permitted: readonly string[]): StoredCa {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder, 0o700)
     const exists = statSync(path, { throwIfNoEntry: false })
     if (!exists) {
       const name = `solveguard broker ${randomBytes(4).toString('hex')}`

@@ -1,9 +1,10 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Browser } from 'playwright'
 import { messageOf } from '../base/errors.js'
+import { makeFolder } from '../base/folder.js'
 import { CHROMIUM_FLAGS, findBrowser, noBrowser } from './browser.js'
 import { realDemo } from './real.js'
 import { type DemoReport, humanReport, jsonReport } from './report.js'
@@ -108,7 +109,7 @@ function interruption(): Promise<never> {
 function newFolder(): string {
   const folder = join('.solveguard', 'demo', new Date().toISOString().slice(0, 19).replaceAll(':', '-'))
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder, 0o700)
   } catch (error) {
     throw new Error(`the folder ${folder} cannot be created: check that you may write here (${messageOf(error)})`)
   }

@@ -1,9 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fanOutAudit } from '../audit/fan-out.js'
 import { jsonlAudit } from '../audit/jsonl.js'
 import { systemClock } from '../base/clock.js'
 import { SolveguardError } from '../base/errors.js'
+import { makeFolder } from '../base/folder.js'
 import { canReach } from '../base/public-host.js'
 import { checkBaseUrl } from '../base/service-url.js'
 import { defaultStateDir } from '../base/state-dir.js'
@@ -111,7 +112,7 @@ function refuseBun(): void {
 /** Writes a `.gitignore` into a new state folder, so that it is committed to no repository. */
 function keepOutOfGit(stateDir: string): void {
   try {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+    makeFolder(stateDir, 0o700)
     writeFileSync(join(stateDir, '.gitignore'), '*\n', { flag: 'wx' })
   } catch {
     // The file exists, or the folder cannot be written: then the ledger throws a better error.

@@ -34,8 +34,7 @@ function mountReadOnly(): void {
       throw Object.assign(new Error(`${code}: ${name} '${words[0]}'`), { code })
     })
   }
-  // Node.js reports ENOENT for a folder that it cannot create with those above it.
-  refuse('mkdirSync', 'ENOENT')
+  refuse('mkdirSync', 'EROFS')
   refuse('openSync', 'EROFS')
   refuse('accessSync', 'EROFS')
   syncBuiltinESMExports()

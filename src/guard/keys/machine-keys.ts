@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
+import { makeFolder } from '../../base/folder.js'
 
 /** Which ledgers each key was used with on this machine. */
 export interface MachineKeys {
@@ -57,7 +58,7 @@ function read(file: string): readonly Use[] {
 
 function write(file: string, uses: readonly Use[]): void {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(file), 0o700)
     const draft = `${file}.${process.pid}`
     writeFileSync(draft, JSON.stringify(uses), { mode: 0o600 })
     // Exchanged whole: another process may be reading it.
