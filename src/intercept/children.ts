@@ -18,11 +18,30 @@ export function patchChildren(file: string): void {
   const Original = workers.Worker
   const Worker: typeof Original = new Proxy(Original, {
     construct(target, [script, options]: [string | URL, WorkerOptions?], newTarget): object {
-      const execArgv = [...(options?.execArgv ?? process.execArgv), '--require', file]
-      return construct(target, [script, assign({}, options, { execArgv })], newTarget === Worker ? target : newTarget)
+      const make = (own: readonly string[]): object => {
+        const execArgv = [...own, '--require', file]
+        return construct(target, [script, assign({}, options, { execArgv })], newTarget === Worker ? target : newTarget)
+      }
+      if (options?.execArgv) return make(options.execArgv)
+      try {
+        return make(process.execArgv)
+      } catch (error) {
+        // A worker inherits from its process only the options that a thread can have, and refuses the others if it is
+        // given them.
+        if ((error as NodeJS.ErrnoException).code !== INVALID_EXEC_ARGV) throw error
+        return make(withoutRefused(process.execArgv, String(error)))
+      }
     },
   })
   Original.prototype.constructor = Worker
   workers.Worker = Worker
   syncBuiltinESMExports()
+}
+
+const INVALID_EXEC_ARGV = 'ERR_WORKER_INVALID_EXEC_ARGV'
+
+/** Options without those that an error names: `Initiated Worker with invalid execArgv flags: --expose-gc, --prof`. */
+function withoutRefused(options: readonly string[], message: string): string[] {
+  const refused = new Set(message.slice(message.lastIndexOf(': ') + 2).split(', '))
+  return options.filter((option) => !refused.has(option))
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Pool } from 'undici'
 import { readBounded } from '../base/bounded-bytes.js'
 import { SolveguardError } from '../base/errors.js'
+import { checkBaseUrl } from '../base/service-url.js'
 import { FORWARDED_HEADERS } from '../broker/forwarded.js'
 import type { BrokerHandler } from '../broker/types.js'
 import type { Configuration } from './configuration.js'
@@ -22,7 +23,8 @@ const DROPPED =
  * @throws SolveguardError `CONFIG_INVALID`
  */
 export function forwardTo({ url, token }: Extract<Configuration, { kind: 'broker' }>): BrokerHandler {
-  const { origin, hostname, pathname } = new URL(url)
+  const { origin, prefix } = checkBaseUrl(url, 'SOLVEGUARD_BROKER')
+  const { hostname } = new URL(origin)
   if (serviceHost(hostname) !== undefined) {
     throw new SolveguardError('CONFIG_INVALID', `SOLVEGUARD_BROKER: ${hostname} is a service, not a broker.`)
   }
@@ -34,7 +36,6 @@ export function forwardTo({ url, token }: Extract<Configuration, { kind: 'broker
     headersTimeout: TIMEOUT_MS,
     bodyTimeout: TIMEOUT_MS,
   })
-  const prefix = pathname.replace(/\/+$/, '')
   return async ({ method, url: path, headers, body, host = '' }) => {
     const kept = Object.entries(headers).filter(([name, value]) => value !== undefined && !DROPPED.test(name))
     const reply = await pool.request({

@@ -15,10 +15,13 @@ export function lazyHandler(sockets: OwnSockets): BrokerHandler {
   return async (request) => {
     try {
       handler ??= makeHandler(sockets)
-      return await (await handler)(request)
+      const answer = await handler.catch((error: unknown) => {
+        // A guard that could not be made may be possible later: its ledger or its store was away.
+        handler = undefined
+        throw error
+      })
+      return await answer(request)
     } catch (error) {
-      // A guard that could not be made may be possible later: its ledger or its store was away.
-      handler = undefined
       return unavailable(error)
     }
   }

@@ -1,11 +1,12 @@
 import dns from 'node:dns'
 import { syncBuiltinESMExports } from 'node:module'
-import net, { type Socket } from 'node:net'
+import net, { type LookupFunction, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls, { type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { SolveguardError } from '../base/errors.js'
 import type { OwnSockets } from '../net/own-sockets.js'
 import { serviceHost } from './names.js'
+import { hostOfRequest } from './requests.js'
 
 /** Where connections to the services are led. */
 export interface Destination {
@@ -17,7 +18,8 @@ export interface Destination {
 
 /**
  * Leads what this thread opens to a service's host by `tls.connect` to `destination`, and refuses what goes round that:
- * plain connections, TLS over a socket of one's own, look-ups.
+ * plain connections, TLS over a socket of one's own, look-ups, and requests to a service over any other connection,
+ * such as that of a proxy.
  *
  * @returns the functions as they were before, for the guard's own calls. Nothing else has them: a mark on a call could
  *   be copied by whoever sees the call.
@@ -27,15 +29,20 @@ export function patchConnections(destination: () => Destination): OwnSockets {
   const { assign } = Object
   const { connect: tlsConnect, checkServerIdentity } = tls
   const { Socket } = net
-  const { connect: socketConnect } = Socket.prototype
+  const { connect: socketConnect, _write: writeOne, _writev: writeMany } = Socket.prototype
   const { lookup } = dns
+  const { add, has } = WeakSet.prototype
+  /** The connections that were led to the guard, and the guard's own. */
+  const trusted = new WeakSet<object>()
   /** The socket over which a call of ours opens TLS at this moment. */
   let opening: Duplex | undefined
 
   const openTls = (options: ConnectionOptions & { socket: Duplex }, callback?: () => void): TLSSocket => {
     opening = options.socket
     try {
-      return tlsConnect(options, callback)
+      const socket = tlsConnect(options, callback)
+      apply(add, trusted, [socket])
+      return socket
     } finally {
       opening = undefined
     }
@@ -47,26 +54,30 @@ export function patchConnections(destination: () => Destination): OwnSockets {
     const mine = { socket: open(host), servername: host, host, ca, rejectUnauthorized: true }
     const none = { secureContext: undefined, cert: undefined, key: undefined, pfx: undefined, crl: undefined }
     const led = openTls(assign({}, options, none, mine), callback)
-    // A client's own tunnel through a proxy: it carries nothing, and is closed with the connection.
-    if (tunnel) led.once('close', () => tunnel.destroy())
+    // A client's own tunnel through a proxy: it carries nothing, is closed with the connection, and may end before it.
+    if (tunnel) {
+      tunnel.on('error', () => {})
+      led.once('close', () => tunnel.destroy())
+    }
     return led
   }
 
-  function connect(...args: unknown[]): TLSSocket {
+  function connect(this: unknown, ...args: unknown[]): TLSSocket {
     const { options, callback } = tlsArguments(args)
     const host = serviceHost(options.servername) ?? serviceHost(options.host)
     if (host !== undefined && !options.path) return lead(host, options, callback)
-    // The copy that was looked at, not the arguments: a getter may give another host the next time.
-    return tlsConnect(options, callback)
+    // A getter may give another host from now on: then the socket's own `connect` and `setServername` see it.
+    return apply(tlsConnect, this, args)
   }
 
   function connectSocket(this: Socket, ...args: unknown[]): Socket {
-    const [first, second] = Array.isArray(args[0]) ? args[0] : args
-    const named = typeof first === 'object' && first !== null ? (first as { host?: unknown }).host : second
-    const host = serviceHost(named)
+    // `net.connect` makes a list of its arguments, which Node tells by a symbol; any other one is options.
+    const [list] = args
+    const host = hostOfSocket(args) ?? (Array.isArray(list) ? hostOfSocket(list) : undefined)
     if (host === undefined) return apply(socketConnect, this, args)
-    process.nextTick(() => this.destroy(refused(host)))
-    return this
+    // As a name that is not found: callers and HTTP/2 then see what they see of any other failure.
+    const lookup: LookupFunction = (_name, _options, found) => process.nextTick(found, refused(host), '', 0)
+    return apply(socketConnect, this, [{ host, port: 443, lookup }])
   }
 
   // Its types do not have it.
@@ -77,8 +88,28 @@ export function patchConnections(destination: () => Destination): OwnSockets {
     apply(setServername, this, [name])
   }
 
+  function write(this: Socket, chunk: unknown, encoding: BufferEncoding, done: WriteDone): void {
+    const host = apply(has, trusted, [this]) ? undefined : hostOfRequest(chunk)
+    if (host === undefined) apply(writeOne, this, [chunk, encoding, done])
+    else done(refused(host))
+  }
+
+  function writeAll(this: Socket, chunks: readonly { readonly chunk: unknown }[], done: WriteDone): void {
+    if (!apply(has, trusted, [this])) {
+      for (let at = 0; at < chunks.length; at++) {
+        const host = hostOfRequest(chunks[at]?.chunk)
+        if (host === undefined) continue
+        done(refused(host))
+        return
+      }
+    }
+    if (writeMany) apply(writeMany, this, [chunks, done])
+  }
+
   replace(tls, 'connect', connect)
   replace(Socket.prototype, 'connect', connectSocket)
+  replace(Socket.prototype, '_write', write)
+  replace(Socket.prototype, '_writev', writeAll)
   replace(tls.TLSSocket.prototype, 'setServername', setName)
   for (const resolver of [dns, dns.Resolver.prototype]) refuseLookups(resolver, false)
   for (const resolver of [dns.promises, dns.promises.Resolver.prototype]) refuseLookups(resolver, true)
@@ -87,6 +118,7 @@ export function patchConnections(destination: () => Destination): OwnSockets {
   return {
     connect({ host, port, localAddress }) {
       const socket = new Socket()
+      apply(add, trusted, [socket])
       const to = { host, port, lookup, autoSelectFamily: true, ...(localAddress !== undefined && { localAddress }) }
       return apply(socketConnect, socket, [to])
     },
@@ -114,6 +146,7 @@ function socketUnder(socket: TLSSocket): unknown {
   return undefined
 }
 
+type WriteDone = (error?: Error | null) => void
 type AnyFunction = (this: unknown, ...args: never[]) => unknown
 
 /** Replaces a function, with the properties that it has: `util.promisify` reads them. */
@@ -138,8 +171,9 @@ function refuseLookups(resolver: object, promises: boolean): void {
     replace(resolver, name, function (this: unknown, ...args: unknown[]): unknown {
       const host = serviceHost(args[0])
       if (host === undefined) return apply(original, this, args)
+      if (promises) return Promise.reject(refused(host))
       const callback = args.at(-1)
-      if (promises || typeof callback !== 'function') return Promise.reject(refused(host))
+      if (typeof callback !== 'function') throw refused(host)
       process.nextTick(callback as (error: Error) => void, refused(host))
       return undefined
     })
@@ -154,19 +188,27 @@ function refused(host: string): SolveguardError {
   )
 }
 
-/** The arguments of `tls.connect` in all its forms, copied. */
+/** The arguments of `tls.connect` as Node reads them, copied. */
 function tlsArguments(args: readonly unknown[]): { options: ConnectionOptions; callback: (() => void) | undefined } {
-  // `net.connect` passes its own arguments in one list.
-  const list = Array.isArray(args[0]) ? (args[0] as unknown[]) : args
   const options: ConnectionOptions = {}
-  const [first, second] = list
-  if (typeof first === 'object' && first !== null) Object.assign(options, first)
-  else if (typeof first === 'string' && !/^\d+$/.test(first)) options.path = first
-  else {
-    options.port = Number(first)
-    if (typeof second === 'string') options.host = second
-  }
-  for (const more of list.slice(1)) if (typeof more === 'object' && more !== null) Object.assign(options, more)
-  const callback = list.findLast((one) => typeof one === 'function')
-  return { options, callback: callback as (() => void) | undefined }
+  const [first, second, third] = args
+  if (isObject(first)) Object.assign(options, first)
+  else if (isPipe(first)) options.path = first
+  else if (typeof second === 'string') options.host = second
+  if (isObject(second)) Object.assign(options, second)
+  else if (isObject(third)) Object.assign(options, third)
+  const callback = args.at(-1)
+  return { options, callback: typeof callback === 'function' ? (callback as () => void) : undefined }
 }
+
+/** The service's host to which a socket would connect. */
+function hostOfSocket([first, second]: readonly unknown[]): string | undefined {
+  if (!isObject(first)) return isPipe(first) ? undefined : serviceHost(second)
+  const { host, path } = first
+  return path ? undefined : serviceHost(host)
+}
+
+const isObject = (value: unknown): value is Record<PropertyKey, unknown> => typeof value === 'object' && value !== null
+
+/** Whether a first argument is the path of a pipe: a text that is no port. */
+const isPipe = (value: unknown): value is string => typeof value === 'string' && !(Number(value) >= 0)

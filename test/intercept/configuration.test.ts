@@ -1,9 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { guardOptions } from '../../src/intercept/configuration.js'
+import { lazyHandler } from '../../src/intercept/handler.js'
+import type { OwnSockets } from '../../src/net/own-sockets.js'
 import { usd } from '../../src/policy/money.js'
+import { listen } from '../support/loopback.js'
 
 let folder = ''
 
@@ -41,4 +45,48 @@ it('register refuses a key in the configuration, and does not print it', async (
   const refused = guardOptions(file({ secret: key, policy: { origins } }))
   await expect(refused).rejects.toThrow('secret (solveguard.config.json): is a key')
   await expect(refused).rejects.not.toThrow(key)
+})
+
+describe('a broker elsewhere', () => {
+  const sockets: OwnSockets = {
+    connect: () => expect.unreachable(),
+    secure: () => expect.unreachable(),
+  }
+  const request = { method: 'GET', url: '/res.php', headers: {}, body: Buffer.alloc(0), host: '2captcha.com' }
+
+  it.each(['http://broker.internal', 'http://10.0.0.5:8080', 'ftp://127.0.0.1', 'https://u:hunter2@broker.internal'])(
+    'is not sent the token at %s',
+    async (broker) => {
+      vi.stubEnv('SOLVEGUARD_BROKER', broker)
+      vi.stubEnv('SOLVEGUARD_TOKEN', 'the-token')
+      const { status, body } = await lazyHandler(sockets)(request)
+      expect({ status, body }).toEqual({
+        status: 503,
+        body: expect.stringMatching(/^solveguard: SOLVEGUARD_BROKER must/),
+      })
+      expect(body).not.toContain('hunter2')
+    },
+  )
+
+  it('is asked over the same connections after a request that has failed', async () => {
+    const tokens: unknown[] = []
+    const broker = createServer(({ headers, socket }, reply) => {
+      tokens.push(headers['x-solveguard-token'])
+      if (tokens.length === 1) socket.destroy()
+      else reply.end('answered')
+    })
+    vi.stubEnv('SOLVEGUARD_BROKER', `http://127.0.0.1:${await listen(broker)}`)
+    vi.stubEnv('SOLVEGUARD_TOKEN', 'the-token')
+    const handler = lazyHandler(sockets)
+    try {
+      expect(await handler(request)).toMatchObject({ status: 503 })
+      // Were they made anew, they would have this one.
+      vi.stubEnv('SOLVEGUARD_TOKEN', 'another-token')
+      expect(await handler(request)).toMatchObject({ status: 200, body: 'answered' })
+      expect(tokens).toEqual(['the-token', 'the-token'])
+    } finally {
+      broker.closeAllConnections()
+      await new Promise((resolve) => broker.close(resolve))
+    }
+  })
 })
