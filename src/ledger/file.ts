@@ -62,10 +62,12 @@ export interface FileLedgerOptions {
 /** How long a call is retried while other processes hold the file. */
 const BUSY_TIMEOUT_MS = 5_000
 /**
- * How long calls are denied at once after the locks of the file failed. SQLite tries such a lock for up to 10 s, and
- * blocks the event loop meanwhile.
+ * How long calls are denied at once after the locks of the file failed: SQLite tries such a lock for up to 10 s, and
+ * blocks the event loop meanwhile. Twice as long after each further failure, so that the process is blocked for ever
+ * less of its time. A thread for the file would block nothing, and each call would wait for it.
  */
 const LOCKS_FAILED_MS = 60_000
+const MAX_LOCKS_FAILED_MS = 16 * LOCKS_FAILED_MS
 /** The journal is folded into its snapshot when it has this many rows, or twice as many as the state has parts. */
 const FOLD_AFTER = 2_000
 
@@ -119,6 +121,8 @@ class FileLedger implements Ledger {
   #unsure: Unsure<unknown> | undefined
   /** Until when the file is not asked for a lock, monotonic ms. */
   #locksFailUntil = Number.NEGATIVE_INFINITY
+  /** How long it is not asked after the next failure, ms. */
+  #locksFailedMs = LOCKS_FAILED_MS
   readonly #time: LedgerTime
   #state = new LedgerState()
   /** The last row of the journal that was applied to the state. */
@@ -355,13 +359,16 @@ class FileLedger implements Ledger {
   #withReopening<T>(work: () => T): T {
     if (this.#clock.monotonic() < this.#locksFailUntil) throw new JournalError('LOCKS_FAIL', 'They failed before.')
     try {
-      return work()
+      const result = work()
+      this.#locksFailedMs = LOCKS_FAILED_MS
+      return result
     } catch (error) {
       const again = mayHelpToReopen(error)
       if (!again && !isLockFailure(error)) throw error
       this.#closeJournal()
       if (again) return work()
-      this.#locksFailUntil = this.#clock.monotonic() + LOCKS_FAILED_MS
+      this.#locksFailUntil = this.#clock.monotonic() + this.#locksFailedMs
+      this.#locksFailedMs = Math.min(2 * this.#locksFailedMs, MAX_LOCKS_FAILED_MS)
       throw error
     }
   }
@@ -648,8 +655,8 @@ function whatToDo(code: string, place: string): string {
   }
   if (code === 'LOCKS_FAIL' || code === 'SQLITE_PROTOCOL') {
     return (
-      `The ledger ${place} cannot be locked, and is not asked again for ${LOCKS_FAILED_MS / 1000} s: put it on a ` +
-      'local disk, whose file system has locks that work.'
+      `The ledger ${place} cannot be locked, and is not asked again for ${LOCKS_FAILED_MS / 60_000} to ` +
+      `${MAX_LOCKS_FAILED_MS / 60_000} minutes: put it on a local disk, whose file system has locks that work.`
     )
   }
   if (code === 'EMFILE') {

@@ -15,8 +15,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as macrotask } from 'node:timers/promises'
 import fc from 'fast-check'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { JournalError } from '../../src/ledger/database-file.js'
 import { fileLedger } from '../../src/ledger/file.js'
+import { Journal } from '../../src/ledger/journal.js'
 import type { BudgetClaim, Ledger, Owner } from '../../src/ledger/ledger.js'
 import type { Connection } from '../../src/ledger/sqlite/driver.js'
 import { loadSqlite } from '../../src/ledger/sqlite/load.js'
@@ -255,6 +257,30 @@ describe('a ledger file', () => {
       expect(await reserving).toMatchObject({ ok: true })
       expect(await ledger.usage('a', T0)).toMatchObject({ reserved: 60 })
       await ledger.close()
+    })
+
+    it('is left alone for longer and longer while its locks fail, as SQLite blocks the process each time', async () => {
+      const clock = manualClock()
+      const opened = fileLedger({ dir, clock })
+      await opened.open()
+      const ledger = shorthand(opened)
+      const append = vi.spyOn(Journal.prototype, 'append').mockImplementation(() => {
+        throw new JournalError('SQLITE_PROTOCOL', 'locking protocol')
+      })
+      onTestFinished(() => append.mockRestore())
+      const denied = async () =>
+        (await (async () => ledger.reserve([A], 60, T0))().catch((error) => error)).details?.error
+      for (const minutes of [1, 2, 4, 8, 16, 16]) {
+        expect(await denied()).toBe('SQLITE_PROTOCOL')
+        const tries = append.mock.calls.length
+        await clock.advance(minutes * 60_000 - 1)
+        expect(await denied()).toBe('LOCKS_FAIL')
+        expect(append).toHaveBeenCalledTimes(tries)
+        await clock.advance(1)
+      }
+      append.mockRestore()
+      expect(await ledger.reserve([A], 60, T0)).toMatchObject({ ok: true })
+      await opened.close()
     })
 
     it('denies after 5 s, and works again as soon as it is free', async () => {
