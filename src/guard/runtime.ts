@@ -35,6 +35,7 @@ import { Recorder } from './observability/recorder.js'
 import type { Telemetry } from './observability/telemetry.js'
 import type { AlertOrigin, BackgroundTasks, GuardContext, KeyClock, Notifier, Registration } from './ports.js'
 import { type Budget, periodOf } from './spending/budgets.js'
+import { describeDeclarer } from './spending/declarer.js'
 import { RemoteQueues } from './spending/remote-queues.js'
 import { WaitQueue } from './spending/wait-queue.js'
 import type { GuardEvents } from './types.js'
@@ -256,10 +257,12 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
       : this.ledger.heartbeat(this.ownerId, now, this.recorder.head)
   }
 
-  #alertDifferentLimits({ budgetId, effective }: RegisterResult['differing'][number]): void {
+  #alertDifferentLimits({ budgetId, effective, declaredBy }: RegisterResult['differing'][number]): void {
+    const { process: other, silence } = describeDeclarer(declaredBy)
+    const who = silence === undefined ? other : `${other}, which ${silence}`
     this.alert(
       'LIMITS_DIFFER',
-      `Another guard has different limits for the budget '${budgetId}'; ` +
+      `Another guard (${who}) has different limits for the budget '${budgetId}'; ` +
         `the tighter of each holds for both: ${formatLimits(effective)}.`,
     )
   }

@@ -179,8 +179,15 @@ export interface ClocksDiffer {
 export interface RegisterResult {
   /** The clocks, where they differ. */
   readonly clocks?: ClocksDiffer | undefined
-  /** For each declared budget whose limits differ between live owners: the limits that hold for all of them. */
-  readonly differing: readonly { readonly budgetId: string; readonly effective: Limits }[]
+  /**
+   * For each declared budget whose limits differ between live owners: the limits that hold for all of them, and an
+   * owner that declared others than the registering one; of several, the last to end.
+   */
+  readonly differing: readonly {
+    readonly budgetId: string
+    readonly effective: Limits
+    readonly declaredBy: Declarer
+  }[]
 }
 
 /** One budget on the path of a solve, and what the caller's grant allows of it. */

@@ -34,6 +34,7 @@ import {
   capTuple,
   clocksOf,
   inGroups,
+  readDeclarer,
   readHead,
   readLimits,
   readReserved,
@@ -223,9 +224,10 @@ class RedisLedger implements Ledger {
     const [, serverTime, ...differing] = await this.#link.call('register', now, args)
     return {
       clocks: clocksOf(now, serverTime),
-      differing: inGroups(differing, 5).map(([budgetId, ...limits]) => ({
+      differing: inGroups(differing, 8).map(([budgetId, ...items]) => ({
         budgetId: String(budgetId),
-        effective: readLimits(limits),
+        effective: readLimits(items.slice(0, 4)),
+        declaredBy: readDeclarer(items.slice(4)),
       })),
     }
   }

@@ -291,16 +291,7 @@ export class LedgerState implements TimeOfLedger {
   /** Who declared the limit that refuses, where it is tighter than the claim's own. */
   #declarer({ id, limits }: BudgetClaim, { reason, limit, timeZone }: Obstacle, at: number): Declarer | undefined {
     if (limit === undefined || reason === 'paused' || (limitOf(limits, reason, timeZone) ?? Infinity) <= limit) return
-    let last: Declarer | undefined
-    for (const [ownerId, { leaseMs, declares, until }] of this.#owners) {
-      const endsInMs = until - at
-      if (endsInMs <= 0 || endsInMs <= (last?.endsInMs ?? 0)) continue
-      const own = declares.find(({ budgetId }) => budgetId === id)
-      if (own && limitOf(own.limits, reason, timeZone) === limit) {
-        last = { ownerId, silentMs: leaseMs - endsInMs, endsInMs }
-      }
-    }
-    return last
+    return this.#lastDeclarer(id, at, (declared) => limitOf(declared, reason, timeZone) === limit)
   }
 
   /**
@@ -361,15 +352,23 @@ export class LedgerState implements TimeOfLedger {
 
   /** The budgets of an owner for which live owners declared different limits. */
   differing(owner: Owner, at: number): RegisterResult {
-    const differing = owner.declares.filter(({ budgetId, limits }) => {
-      for (const other of this.#owners.values()) {
-        if (other.until <= at) continue
-        const theirs = other.declares.find((declared) => declared.budgetId === budgetId)
-        if (theirs !== undefined && !sameLimits(theirs.limits, limits)) return true
-      }
-      return false
+    const differing = owner.declares.flatMap(({ budgetId, limits }) => {
+      const declaredBy = this.#lastDeclarer(budgetId, at, (theirs) => !sameLimits(theirs, limits))
+      return declaredBy ? [{ budgetId, effective: this.#budget(budgetId).declared, declaredBy }] : []
     })
-    return { differing: differing.map(({ budgetId }) => ({ budgetId, effective: this.#budget(budgetId).declared })) }
+    return { differing }
+  }
+
+  /** The live owner that declared such limits for a budget; of several, the last to end. */
+  #lastDeclarer(budgetId: string, at: number, isSuch: (limits: Limits) => boolean): Declarer | undefined {
+    let last: Declarer | undefined
+    for (const [ownerId, { leaseMs, declares, until }] of this.#owners) {
+      const endsInMs = until - at
+      if (endsInMs <= 0 || endsInMs <= (last?.endsInMs ?? 0)) continue
+      const declared = declares.find((each) => each.budgetId === budgetId)
+      if (declared && isSuch(declared.limits)) last = { ownerId, silentMs: leaseMs - endsInMs, endsInMs }
+    }
+    return last
   }
 
   /** Whether the owner is known and within its lease. */

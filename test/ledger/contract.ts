@@ -443,12 +443,27 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await ledger.register(owner('me', { perDay: 100, perMinute: 5 }), T0)).toEqual({ differing: [] })
         const joined = await other.register(owner('you', { perDay: 70, perMinute: 9 }), T0)
         expect(joined).toEqual({
-          differing: [{ budgetId: 'a', effective: { perDay: 70, perMinute: 5, concurrent: undefined } }],
+          differing: [
+            {
+              budgetId: 'a',
+              effective: { perDay: 70, perMinute: 5, concurrent: undefined },
+              declaredBy: { ownerId: 'me', silentMs: 0, endsInMs: 30 * SECOND },
+            },
+          ],
         })
         expect(await ledger.usage('a', T0)).toMatchObject({ declared: { perDay: 70, perMinute: 5 } })
         expect(await here.reserve([A], 71, T0)).toMatchObject({ ok: false, limit: 70 })
         await other.unregister('you', T0)
         expect(await here.reserve([A], 71, T0)).toMatchObject({ ok: true })
+      })
+
+      it('get the one that declared other limits and ends last, with how long it has been silent', async () => {
+        await ledger.register(owner('silent', { perDay: 70 }, 60 * SECOND), T0)
+        await ledger.register(owner('short', { perDay: 60 }, 20 * SECOND), T0 + 10 * SECOND)
+        await other.register(owner('same', { perDay: 100 }, 90 * SECOND), T0 + 10 * SECOND)
+        expect(await other.register(owner('you', { perDay: 100 }), T0 + 20 * SECOND)).toMatchObject({
+          differing: [{ declaredBy: { ownerId: 'silent', silentMs: 20 * SECOND, endsInMs: 40 * SECOND } }],
+        })
       })
 
       it('do not differ with equal limits', async () => {

@@ -315,8 +315,11 @@ describe('a state of a ledger', () => {
     const differs = (budgetId: string, concurrent: number, at: number) =>
       state.differing(owner('me', budgetId, concurrent), at).differing
     expect([differs('a', 3, T0), differs('b', 4, T0), differs('c', 9, T0)]).toEqual([[], [], []])
-    expect(differs('a', 4, T0)).toEqual([{ budgetId: 'a', effective: { concurrent: 3 } }])
-    expect(differs('b', 5, T0)).toEqual([{ budgetId: 'b', effective: { concurrent: 4 } }])
+    const by = (ownerId: string, endsInMs: number) => ({ ownerId, silentMs: 0, endsInMs })
+    expect(differs('a', 4, T0)).toEqual([
+      { budgetId: 'a', effective: { concurrent: 3 }, declaredBy: by('one', MINUTE) },
+    ])
+    expect(differs('b', 5, T0)).toEqual([{ budgetId: 'b', effective: { concurrent: 4 }, declaredBy: by('two', HOUR) }])
     expect([differs('a', 4, T0 + MINUTE - 1).length, differs('a', 4, T0 + MINUTE).length]).toEqual([1, 0])
     expect([state.isLive('one', T0 + MINUTE - 1), state.isLive('one', T0 + MINUTE)]).toEqual([true, false])
     const declared = (id: string) => state.usage(id, state.now).declared

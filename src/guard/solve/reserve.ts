@@ -14,6 +14,7 @@ import { abandoned, denied, ledgerDown } from '../errors.js'
 import type { Recorder } from '../observability/recorder.js'
 import type { GuardContext, Registration } from '../ports.js'
 import { periodOf } from '../spending/budgets.js'
+import { describeDeclarer } from '../spending/declarer.js'
 import type { RemoteQueues } from '../spending/remote-queues.js'
 import { stopDenial } from '../spending/stops.js'
 import type { Refusal, WaitQueue } from '../spending/wait-queue.js'
@@ -244,18 +245,16 @@ export function denialOf(result: Refusal, solve: RefusedSolve, now: number): Den
   }
 }
 
-/** A process that lives renews its lease every ten seconds. */
-const SILENT_MS = 15_000
-
 /** What to say of a limit that another process declared; with the end of it, where that process may have crashed. */
-function otherLimit({ ownerId, silentMs, endsInMs }: Declarer, now: number): { text: string; endsAt?: number } {
-  const who = `This limit is tighter than this guard's own: process ${ownerId.split('-')[0]} declared it`
+function otherLimit(declarer: Declarer, now: number): { text: string; endsAt?: number } {
+  const { process, silence } = describeDeclarer(declarer)
+  const { endsInMs } = declarer
+  const who = `This limit is tighter than this guard's own: ${process} declared it`
   const end = `at ${formatTime(now + endsInMs)}, in ${formatMs(endsInMs)}`
-  if (silentMs < SILENT_MS) {
+  if (silence === undefined) {
     return { text: `${who}, and it holds while that process runs. If that has crashed, the limit ends ${end}.` }
   }
-  const silent = `has not been heard of for ${formatMs(silentMs)}`
-  return { text: `${who} and ${silent}. If it has crashed, the limit ends ${end}.`, endsAt: now + endsInMs }
+  return { text: `${who} and ${silence}. If it has crashed, the limit ends ${end}.`, endsAt: now + endsInMs }
 }
 
 /** The option that sets the limit of a refusal. */

@@ -282,26 +282,30 @@ local function sameDays(some, others)
   return #some == #others
 end
 
--- Recomputes what live owners declare. For an owner that registers: also for which of its budgets they differ.
+-- Recomputes what live owners declare. For an owner that registers: also for which of its budgets they differ, each
+-- with an owner that declares other limits (the last to end), with in how long its lease ends, and how long that is.
 local function redeclare(mine)
   local live = call('ZRANGEBYSCORE', OWNERS, '(' .. at, '+inf', 'WITHSCORES')
   leases = tonumber(live[2]) or NONE
-  local tightest, differing = {}, {}
+  local tightest, differing, others = {}, {}, {}
   for i = 1, #live, 2 do
     local owner = call('HGET', STATE, 'o' .. live[i])
-    for _, declared in ipairs(owner and cjson.decode(owner)[2] or {}) do
+    local read = owner and cjson.decode(owner) or { 0, {} }
+    for _, declared in ipairs(read[2]) do
       local budget = declared[1]
       local t = tightest[budget] or { NONE, NONE, NONE, {} }
       tightest[budget] = t
       local own = mine and mine[budget]
+      local days = declared[5] or {}
+      local differs = own and not sameDays(own[5] or {}, days)
       for k = 1, 3 do
         local limit = declared[k + 1] or NONE
         t[k] = min(t[k], limit)
-        if own and (own[k + 1] or NONE) ~= limit then differing[budget] = t end
+        differs = differs or own and (own[k + 1] or NONE) ~= limit
       end
-      local days = declared[5] or {}
       t[4] = tighterDays(t[4], days)
-      if own and not sameDays(own[5] or {}, days) then differing[budget] = t end
+      -- Live owners are in the order in which they end.
+      if differs then differing[budget], others[budget] = t, { live[i], live[i + 1] - at, read[1] } end
     end
   end
   for _, budget in ipairs(cjson.decode(call('HGET', STATE, 'c') or '[]')) do
@@ -318,7 +322,7 @@ local function redeclare(mine)
     if min(t[1], t[2], t[3]) < NONE or #t[4] > 0 then limited[#limited + 1] = budget end
   end
   write('c', #limited > 0 and cjson.encode(limited) or '[]')
-  return differing
+  return differing, others
 end
 
 -- The live owner that declares a limit of a budget; of several, the last to end. With in how long its lease ends, and

@@ -7,6 +7,7 @@ import type {
   CalendarCap,
   ClaimedTask,
   ClocksDiffer,
+  Declarer,
   Limits,
   PauseReason,
   PreviewRequest,
@@ -50,13 +51,7 @@ export function readReserved([what, ...items]: ScriptReply, { path, unless = [] 
       used: Number(used),
       retryAt: retryAt === '' ? undefined : toMidnight(Number(retryAt), path),
       timeZone: timeZone === '' ? undefined : String(timeZone),
-      ...(ownerId !== '' && {
-        declaredBy: {
-          ownerId: String(ownerId),
-          silentMs: Number(lease) - Number(endsIn),
-          endsInMs: Number(endsIn),
-        },
-      }),
+      ...(ownerId !== '' && { declaredBy: readDeclarer([ownerId, endsIn, lease]) }),
     }
   }
   throw unreadable()
@@ -83,6 +78,11 @@ function readAlert(
   if (claim === undefined || threshold === undefined) throw unreadable()
   const alert = { budgetId: claim.id, threshold, used: Number(used) as Money, limit: Number(limit) as Money }
   return timeZone === '' ? alert : { ...alert, timeZone: String(timeZone) }
+}
+
+/** Its id, in how long its lease ends, and how long that is, ms. */
+export function readDeclarer([ownerId, endsIn, lease]: readonly ReplyItem[]): Declarer {
+  return { ownerId: String(ownerId), silentMs: Number(lease) - Number(endsIn), endsInMs: Number(endsIn) }
 }
 
 export function readLimits([perDay, perMinute, concurrent, days]: readonly ReplyItem[]): Limits {

@@ -262,10 +262,12 @@ call('HSET', STATE, 'o' .. ARGV[3], '[' .. ARGV[4] .. ',' .. ARGV[5] .. ']')
 call('ZADD', OWNERS, at + ARGV[4], ARGV[3])
 local mine, reply = {}, { 'ok', clock }
 for _, declared in ipairs(cjson.decode(ARGV[5])) do mine[declared[1]] = declared end
-for budget, t in pairs(lib.redeclare(mine)) do
+local differing, others = lib.redeclare(mine)
+for budget, t in pairs(differing) do
   reply[#reply + 1] = budget
   for k = 1, 3 do reply[#reply + 1] = t[k] < NONE and t[k] or -1 end
   reply[#reply + 1] = #t[4] > 0 and cjson.encode(t[4]) or ''
+  for k = 1, 3 do reply[#reply + 1] = others[budget][k] end
 end
 commit()
 return reply
