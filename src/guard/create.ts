@@ -23,6 +23,7 @@ import { loadTelemetry } from './observability/load-telemetry.js'
 import { checkGuardOptions, type GuardOptions } from './options.js'
 import { createLightGuard } from './remote/guard.js'
 import type { LightGuardOptions } from './remote/options.js'
+import type { SpendingMeter } from './spending/meter.js'
 import type { Guard } from './types.js'
 
 /**
@@ -47,11 +48,14 @@ export async function createGuard(options: GuardOptions | LightGuardOptions): Pr
   return createGuardOver(options, {})
 }
 
-/** As `createGuard`, with sockets to the services that no option of users can name. */
-export async function createGuardOver(
-  options: GuardOptions,
-  { sockets }: Pick<TransportOptions, 'sockets'>,
-): Promise<Guard> {
+/** What a host gives to a guard that no option of users can name. */
+export interface GuardHostOptions extends Pick<TransportOptions, 'sockets'> {
+  /** Counts what the guard's process spends. @default none */
+  readonly meter?: SpendingMeter | undefined
+}
+
+/** As `createGuard`, with sockets to the services and a meter of what is spent. */
+export async function createGuardOver(options: GuardOptions, { sockets, meter }: GuardHostOptions): Promise<Guard> {
   refuseBun()
   const { secretCache, connectWithin, callbacks } = checkGuardOptions(options)
   const { clock = systemClock, ca } = options
@@ -73,7 +77,7 @@ export async function createGuardOver(
   const parts = {
     name,
     clock,
-    accounts,
+    accounts: accounts.map((account) => ({ ...account, meter })),
     ledger: options.ledger ?? fileLedger({ dir: stateDir, clock }),
     sink: fanOutAudit(sinks),
     auditFolder: sinks.find(({ kind }) => kind === 'jsonl')?.place,
@@ -86,7 +90,9 @@ export async function createGuardOver(
     callbacks: callbacks && reachable(callbackOptions(callbacks), accounts),
     tokenKeys: options.tokens?.keys ?? tokenKeyFile(join(stateDir, 'token.key'), () => keepOutOfGit(stateDir)),
   }
-  return composeGuard(policy, { ...parts, telemetry: await loadTelemetry() })
+  const guard = await composeGuard(policy, { ...parts, telemetry: await loadTelemetry() })
+  meter?.open(name, parts.ledger, clock)
+  return guard
 }
 
 /** @throws SolveguardError `CONFIG_INVALID` for an address that none of the services can reach */

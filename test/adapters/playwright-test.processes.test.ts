@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { chmod, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -59,7 +60,7 @@ beforeAll(async () => {
     'libsql',
     ...Object.keys(manifest.dependencies),
   ])
-  output = await run({ SOLVEGUARD_KEY: KEY }, 'budget.spec.ts', 'day.spec.ts')
+  output = await run({ SOLVEGUARD_KEY: KEY }, 'budget.spec.ts', 'day.spec.ts', 'worker.spec.ts')
   results = await report()
   everyStep = await stepsInTraces()
 })
@@ -71,10 +72,11 @@ afterAll(async () => {
 
 const SIGN_INS = ['/login', '/explicit', '/enterprise', '/named'].map((path) => `sign in on ${path}`)
 const signIns = () => SIGN_INS.map((title) => results.get(title))
-const attached = (title: string) => {
-  const body = results.get(title)?.attachments.find(({ name }) => name === 'captchas')?.body
-  return body === undefined ? undefined : JSON.parse(Buffer.from(body, 'base64').toString())
-}
+const allAttached = (title: string) =>
+  (results.get(title)?.attachments ?? []).flatMap(({ name, body }) =>
+    name === 'captchas' && body ? [JSON.parse(Buffer.from(body, 'base64').toString())] : [],
+  )
+const attached = (title: string) => allAttached(title)[0]
 
 const stepsOf = (title: string) => results.get(title)?.steps?.map((step) => step.title)
 
@@ -136,8 +138,8 @@ it('reports steps, and attaches to each test what it spent', () => {
 
 it('prints one line with the totals in the reporter, what is left of each budget, and why solves were denied', () => {
   expect(output.split('\n').filter((line) => line.startsWith('solveguard:'))).toEqual([
-    'solveguard: 7 solved, 3 denied, 1 failed in 9 tests; $0.01 spent; left today $0.00 of $0.003 (suite), ' +
-      '$0.993 of $1.00 (a-day); denied: BUDGET_EXHAUSTED ×3; failed: SOLVE_ABORTED',
+    'solveguard: 29 solved, 3 denied, 1 failed in 15 tests; $0.032 spent; left today $0.00 of $0.003 (suite), ' +
+      '$0.993 of $1.00 (a-day), $0.979 of $1.00 (a-worker); denied: BUDGET_EXHAUSTED ×3; failed: SOLVE_ABORTED',
   ])
 })
 
@@ -158,8 +160,9 @@ it('reports all that a test has spent: pictures, automatic solves, those of its 
   expect(attached('everything that was bought')).toMatchObject({
     spent: 5_000,
     spentUsd: 0.005,
-    solved: 3,
-    widgets: [{ family: 'image' }, { family: 'bls' }, { family: 'recaptcha', variant: 'v2-checkbox' }],
+    solved: 5,
+    // What `captcha` has solved; then what its grant has, in another context and by itself.
+    widgets: ['image', 'bls', 'recaptcha', 'recaptcha', 'recaptcha'].map((family) => ({ family, outcome: 'solved' })),
   })
   expect(stepsOf('everything that was bought')).toEqual(
     expect.arrayContaining([
@@ -169,6 +172,24 @@ it('reports all that a test has spent: pictures, automatic solves, those of its 
       expect.stringMatching(/^captcha\.solve — nothing due \(answered\), /),
     ]),
   )
+})
+
+it.each(['Ada', 'Grace'])('reports what the guard buys, by test: %s, in a worker beside another', (who) => {
+  const [asked, both, nothing] = ['the guard', 'the guard and captcha', 'for nothing'].map(
+    (what) => `${who} asks ${what}`,
+  )
+  for (const title of [asked, both, nothing]) expect(results.get(title ?? '')).toMatchObject({ status: 'passed' })
+  // A hook before all tests, three in the test, one that it left, a hook after the test.
+  expect(allAttached(asked ?? '')).toMatchObject([{ spent: 6_000, solved: 5, denied: 0, failed: 0 }])
+  expect(allAttached(both ?? '')).toMatchObject([{ spent: 3_000, solved: 3 }])
+  // The hook after all tests: the test was reported already.
+  expect(allAttached(nothing ?? '')).toMatchObject([
+    { spent: 1_000, solved: 1 },
+    { spent: 1_000, solved: 1 },
+  ])
+  const description = '1 solved; $0.001 spent'
+  expect(results.get(nothing ?? '')?.annotations).toEqual(Array(2).fill({ type: 'captchas', description }))
+  expect(results.get(asked ?? '')?.annotations).toHaveLength(1)
 })
 
 it('tells where a test fails why its solve was denied, in words of the test', () => {
@@ -188,7 +209,7 @@ it('puts each step of a captcha at the line of the test that called it', () => {
   const steps = [...everyStep].filter(({ title }) => title.startsWith('captcha.'))
   expect(steps.length).toBeGreaterThan(10)
   expect(new Set(steps.map(({ file }) => file))).toEqual(
-    new Set([join(folder, 'budget.spec.ts'), join(folder, 'day.spec.ts')]),
+    new Set(['budget', 'day', 'worker'].map((name) => join(folder, `${name}.spec.ts`))),
   )
 })
 
@@ -219,7 +240,11 @@ it('leaves a token in the page’s own traffic only, and in no report of solvegu
 })
 
 it('takes options from a worker fixture; without options, the error shows what to write and where', async () => {
-  const said = await run({ OTHER_KEY: KEY }, '--config', 'bare')
+  const silent = createServer().listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  stop.push(async () => silent.close())
+  const { port } = silent.address() as AddressInfo
+  const said = await run({ OTHER_KEY: KEY, SILENT_URL: `redis://127.0.0.1:${port}` }, '--config', 'bare')
   results = await report()
   expect(results.get('options made in the worker')).toMatchObject({ status: 'passed' })
   const without = results.get('a test without captchaGuardOptions')
@@ -229,6 +254,8 @@ it('takes options from a worker fixture; without options, the error shows what t
   expect(results.get('a test without a CAPTCHA needs no ledger')).toMatchObject({ status: 'passed' })
   const down = results.get('a test with a CAPTCHA needs the ledger')
   expect(down?.error?.message).toContain('DeniedError [LEDGER_UNAVAILABLE]: The ledger')
+  const hangs = results.get('a ledger that does not answer within the timeout of the test')
+  expect(hangs?.error?.message).toContain('DeniedError [LEDGER_UNAVAILABLE]: The ledger')
 })
 
 it('does without a key what the suite says: a test fails and says why, is skipped, or uses stand-ins', async () => {

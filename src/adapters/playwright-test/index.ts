@@ -10,27 +10,21 @@ import type {
   TestType,
 } from 'playwright/test'
 import { SolveguardError } from '../../base/errors.js'
-import { createGuard } from '../../guard/create.js'
+import { createGuardOver } from '../../guard/create.js'
+import { SpendingMeter } from '../../guard/spending/meter.js'
 import type { Guard, NarrowingInput } from '../../guard/types.js'
 import type { CaptchaOptions } from '../engine/captcha.js'
 import { guardContext } from '../playwright/index.js'
 import { codeInName } from './code-in-name.js'
 import { type CaptchaMatchers, matchers, registerCaptcha } from './matchers.js'
 import { observedGrant } from './observed-grant.js'
-import {
-  ATTACHMENT_NAME,
-  dayOf,
-  formatSpending,
-  SKIPPED_WITHOUT_KEY,
-  summarize,
-  TestReport,
-  type TestSpending,
-} from './report.js'
+import { SKIPPED_WITHOUT_KEY, type TestReport } from './report.js'
 import { loadRunner } from './runner.js'
 import { type StandInSuite, standInSuite } from './stand-ins.js'
 import { hasNoKey, type SuiteGuardOptions, type SuiteKey, takeKey } from './suite-key.js'
 import { createTestCaptcha, type TestCaptcha } from './test-captcha.js'
 import { TestTime } from './test-time.js'
+import { WorkerSpending } from './worker-spending.js'
 
 export type * from '../engine/public-types.js'
 export type { CaptchaMatchers, MatcherResult } from './matchers.js'
@@ -88,9 +82,12 @@ interface InternalWorkerArgs {
   /** Taken out of the environment before the browser starts. */
   captchaKey: SuiteKey
   captchaSuite: Suite
+  captchaSpending: WorkerSpending
 }
 
 interface InternalTestArgs {
+  /** What the test asked for; attached to the test when all its other fixtures have ended. */
+  captchaReport: TestReport
   /** Skips the test, before anything is started for it. */
   captchaKeyNeeded: undefined
 }
@@ -103,6 +100,11 @@ interface Suite {
 }
 
 type BaseTest = TestType<PlaywrightTestArgs & PlaywrightTestOptions, PlaywrightWorkerArgs & PlaywrightWorkerOptions>
+
+/** Longer than a store of keys or a ledger may take to say that it does not answer: then the error says so. */
+const WORKER_FIXTURE_TIMEOUT_MS = 120_000
+/** What the ledger says at a test's end takes nothing of the time of the test. */
+const REPORT_TIMEOUT_MS = 30_000
 
 const runner = loadRunner()
 const base: BaseTest = runner.test
@@ -121,15 +123,30 @@ const withKey = base.extend<InternalTestArgs, CaptchaWorkerArgs & InternalWorker
       await using standIns = await standInSuite(options)
       await use({ withoutKey, standIns })
     },
+    { scope: 'worker', box: true, timeout: WORKER_FIXTURE_TIMEOUT_MS },
+  ],
+  captchaSpending: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright wants a pattern here
+    async ({}, use) => use(new WorkerSpending(currentTest)),
     { scope: 'worker', box: true },
   ],
   captchaGuard: [
-    async ({ captchaKey: { options }, captchaSuite: { standIns } }, use) => {
+    async ({ captchaKey: { options }, captchaSuite: { standIns, withoutKey }, captchaSpending }, use) => {
       if (!options) throw missingOptions()
-      await using guard = await codeInName(() => createGuard(standIns?.options ?? options))
+      const meter = new SpendingMeter()
+      await using guard = await codeInName(() => createGuardOver(standIns?.options ?? options, { meter }))
+      captchaSpending.watch({ guard, meter, withoutKey })
       await use(guard)
     },
-    { scope: 'worker' },
+    { scope: 'worker', timeout: WORKER_FIXTURE_TIMEOUT_MS },
+  ],
+  // Begins before all other fixtures, and ends after them.
+  captchaReport: [
+    async ({ captchaSpending }, use, info) => {
+      await use(captchaSpending.begin(info))
+      await captchaSpending.end()
+    },
+    { auto: true, box: true, timeout: REPORT_TIMEOUT_MS },
   ],
   captchaKeyNeeded: [
     async ({ captchaSuite: { withoutKey } }, use, info) => {
@@ -161,27 +178,29 @@ export const test: CaptchaTest = withKey.extend<CaptchaTestArgs>({
   captchaOptions: [{}, { option: true }],
   // In this order: a test that is skipped needs no guard and no browser.
   async captcha(
-    { captchaKeyNeeded, captchaKey, captchaSuite, captchaGuard, captchaPolicy, captchaOptions, context, page },
+    {
+      captchaKeyNeeded,
+      captchaKey,
+      captchaSuite,
+      captchaGuard,
+      captchaReport: report,
+      captchaPolicy,
+      captchaOptions,
+      context,
+      page,
+    },
     use,
     info,
   ) {
     void captchaKeyNeeded
     const { extendTimeout = true, ...options } = captchaOptions
-    const { standIns, withoutKey } = captchaSuite
-    await standIns?.route(context)
-    const report = new TestReport()
+    await captchaSuite.standIns?.route(context)
     const time = extendTimeout ? new TestTime(info, () => performance.now()) : undefined
-    let used = false
     let isOver = false
     const own = captchaGuard.narrow(captchaPolicy ?? {}, { name: budgetName(info), subject: subjectOf(info) })
     const boundMs = longestSolveMs(own.policy)
     const timed = <T>(run: () => Promise<T>) => (time ? time.giveBack(boundMs, run) : run())
-    const grant = observedGrant(own, {
-      solving: timed,
-      used: () => {
-        used = true
-      },
-    })
+    const grant = observedGrant(own, { solving: timed, used: () => report.asked() })
     const captcha = await guardContext(grant, context, undefined, options)
     registerCaptcha(context, captcha, report)
     await use(
@@ -198,11 +217,6 @@ export const test: CaptchaTest = withKey.extend<CaptchaTestArgs>({
     isOver = true
     time?.end()
     await captcha.close()
-    if (!used && report.widgets.length === 0) return
-    // With stand-ins each worker has a ledger of its own: what is left in one of them says nothing of the suite.
-    const [day, suite] = await Promise.all([dayOf(own), standIns ? undefined : dayOf(captchaGuard)])
-    const spending = summarize(report, day, suite && { name: captchaGuard.name, day: suite })
-    await attach(info, withoutKey ? { ...spending, withoutKey } : spending)
   },
 })
 
@@ -242,7 +256,11 @@ function subjectOf({ titlePath, project }: TestInfo): string {
   return [project.name, ...titlePath].filter((part) => part !== '').join(' › ')
 }
 
-async function attach(info: TestInfo, spending: TestSpending): Promise<void> {
-  info.annotations.push({ type: ATTACHMENT_NAME, description: formatSpending(spending) })
-  await info.attach(ATTACHMENT_NAME, { body: JSON.stringify(spending, null, 2), contentType: 'application/json' })
+/** The test that runs, or whose hooks run. */
+function currentTest(): TestInfo | undefined {
+  try {
+    return runner.test.info()
+  } catch {
+    return undefined
+  }
 }

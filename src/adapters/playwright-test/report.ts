@@ -1,5 +1,5 @@
 import type { Code, SolveguardError } from '../../base/errors.js'
-import type { DayStatus, Grant } from '../../guard/types.js'
+import type { DayStatus, Grant, Solution } from '../../guard/types.js'
 import { formatMs } from '../../policy/duration.js'
 import { formatUsd, type Money, micros, toUsd } from '../../policy/money.js'
 import type { Outcome, SolveResult } from '../engine/result.js'
@@ -44,11 +44,14 @@ export interface SuiteBudget {
 
 /** The totals of a test: the attachment `captchas`. */
 export interface TestSpending {
-  /** Spent of the test's budget, in micro-dollars, with what is still reserved for solves that were given up. */
+  /**
+   * All that the worker spent during the test and the hooks before it, in micro-dollars: by `captcha`, `captchaGuard`
+   * and its grants. With what is still reserved for solves that were given up.
+   */
   readonly spent: Money
   /** The same in US dollars. */
   readonly spentUsd: number
-  /** How many widgets were solved. */
+  /** How many widgets were solved, and what else was solved during the test. */
   readonly solved: number
   /** How many solves were denied. */
   readonly denied: number
@@ -69,26 +72,65 @@ interface Shown {
   readonly pageUrl: string
 }
 
+/** A solve that was bought, by the guard's own account of it. */
+interface Purchase {
+  readonly taskId: string
+  readonly challenge: Shown
+  readonly cost: Money
+}
+
 /** The outcomes of one test. Two calls that share one solve have one outcome. */
 export class TestReport {
   readonly #widgets: WidgetReport[] = []
+  /** The service's ids of the tasks that are in the report. */
+  readonly #tasks = new Set<string>()
+  /** All that was bought, whether one of the test's calls has it or not. */
+  readonly #purchases: Purchase[] = []
+  #asked = false
   /** The solutions and errors that are in the report. */
   readonly #reported = new WeakSet<object>()
   /** What the solutions of the test cost, as far as its calls know. */
   #cost = 0
 
+  /** The outcomes: those of `captcha`, and then what was bought beside it. */
   get widgets(): readonly WidgetReport[] {
-    return this.#widgets
+    return [...this.#widgets, ...this.#others.map(({ challenge }) => solvedWidget(challenge))]
   }
 
+  /** What the solutions cost, as far as it is known without the ledger. */
   get cost(): Money {
-    return micros(this.#cost)
+    return micros(this.#others.reduce((sum, { cost }) => sum + cost, this.#cost))
+  }
+
+  /** Whether nothing was asked for and nothing was bought. */
+  get isEmpty(): boolean {
+    return !this.#asked && this.widgets.length === 0
+  }
+
+  /** What was bought, and is the outcome of no call of `captcha`. */
+  get #others(): readonly Purchase[] {
+    return this.#purchases.filter(({ taskId }) => !this.#tasks.has(taskId))
+  }
+
+  /** The test's grant was asked to spend something. */
+  asked(): void {
+    this.#asked = true
+  }
+
+  /** Adds what the guard has bought. */
+  addPurchase(purchase: Purchase): void {
+    this.#purchases.push(purchase)
+  }
+
+  /** Adds a solve that failed and is the outcome of no call of `captcha`. */
+  addFailure(shown: Shown, { code, message }: Pick<SolveguardError, 'code' | 'message'>): void {
+    this.#widgets.push({ ...widgetFields(shown), outcome: 'failed', code, message })
   }
 
   /** Adds the outcomes of `captcha.solve`. */
   addResult({ solved, denied, failed, unnamed, cost }: SolveResult): void {
     const page = { pageUrl: unnamed[0]?.pageUrl ?? '' }
-    for (const { challenge, solution } of solved) this.#add(solution, () => solvedWidget(challenge))
+    for (const { challenge, solution } of solved) this.#addSolution(challenge, solution)
     for (const { challenge = page, error } of denied) this.addError(challenge, error)
     for (const { challenge, error } of failed) this.addError(challenge, error)
     this.#cost += cost
@@ -101,20 +143,28 @@ export class TestReport {
     const solution = 'solution' in outcome ? outcome.solution : undefined
     const isNew =
       outcome.kind === 'solved'
-        ? this.#add(outcome.solution, () => solvedWidget(challenge))
+        ? this.#addSolution(challenge, outcome.solution)
         : this.addError(challenge, outcome.error)
-    if (isNew && solution) this.#cost += solution.cost
+    if (!solution) return
+    this.#tasks.add(solution.taskId)
+    if (isNew) this.#cost += solution.cost
   }
 
   /** Adds a picture that was solved. */
-  addPicture(shown: Shown, cost: Money): void {
+  addPicture(shown: Shown, { cost, taskId }: Pick<Solution, 'cost' | 'taskId'>): void {
     this.#widgets.push(solvedWidget(shown))
+    this.#tasks.add(taskId)
     this.#cost += cost
   }
 
   /** Adds a denial or a failure. @returns false if it is in the report already */
   addError(shown: Shown, error: SolveguardError): boolean {
     return this.#add(error, () => failedWidget(shown, error))
+  }
+
+  #addSolution(shown: Shown, solution: Solution): boolean {
+    this.#tasks.add(solution.taskId)
+    return this.#add(solution, () => solvedWidget(shown))
   }
 
   #add(thing: object, report: () => WidgetReport): boolean {
@@ -125,15 +175,16 @@ export class TestReport {
   }
 }
 
-/** The totals of a test. */
+/**
+ * The totals of a test.
+ * @param spent micro-dollars
+ */
 export function summarize(
-  { widgets, cost }: TestReport,
-  day: DayStatus | undefined,
+  { widgets }: Pick<TestReport, 'widgets'>,
+  spent: Money,
   suite: { readonly name: string; readonly day: DayStatus } | undefined,
 ): TestSpending {
   const count = (outcome: WidgetReport['outcome']) => widgets.filter((one) => one.outcome === outcome).length
-  // The test has a budget of its own, so the ledger has all that it took, also for solves that were given up.
-  const spent = day ? micros(day.spent + day.reserved) : cost
   return {
     spent,
     spentUsd: toUsd(spent),
@@ -150,7 +201,7 @@ function budgetOf(name: string, { cap, left }: DayStatus): SuiteBudget {
 }
 
 /** The day of a grant's own budget; undefined if the ledger does not answer: no test fails for its report. */
-export async function dayOf(grant: Grant): Promise<DayStatus | undefined> {
+export async function dayOf(grant: Pick<Grant, 'status'>): Promise<DayStatus | undefined> {
   try {
     return (await grant.status()).day
   } catch {

@@ -124,7 +124,7 @@ export function createTestCaptcha(parts: TestCaptchaParts): TestCaptcha {
     const shown = { family: call.method === 'solveImage' ? 'image' : 'bls', pageUrl: element?.page().url() ?? '' }
     try {
       const solution = await timed(run)
-      report.addPicture(shown, solution.cost)
+      report.addPicture(shown, solution)
       call.title = oneTitle(call.method, 'solved', solution.cost, call.took())
       return solution
     } catch (error) {

@@ -10,6 +10,7 @@ import type { SecretProvider, SecretVersion } from '../../secrets/provider.js'
 import type { Solver } from '../../solvers/solver.js'
 import { denied } from '../errors.js'
 import { Budget } from '../spending/budgets.js'
+import type { SpendingMeter } from '../spending/meter.js'
 import { KeyRotation } from './key-rotation.js'
 import { type LearnedTimes, PollSchedule } from './poll-schedule.js'
 import { RecentTexts } from './recent-texts.js'
@@ -28,6 +29,8 @@ export interface AccountParts {
   readonly perSolve?: Money | undefined
   /** Whether the key is also used outside this ledger. */
   readonly sharedKey?: boolean | undefined
+  /** Counts what this process spends, where a host asks for that. */
+  readonly meter?: Pick<SpendingMeter, 'budget'> | undefined
 }
 
 const NO_BUDGETS: readonly string[] = []
@@ -63,6 +66,7 @@ export class Account {
   readonly #transportFor: AccountParts['transport']
   /** Most accounts have no budget of their own, and each solve asks several times: computed once. */
   readonly #hasNoBudget: boolean
+  readonly #meter: AccountParts['meter']
   #threads: Budget | undefined
   readonly #paths = new WeakMap<readonly BudgetClaim[], readonly BudgetClaim[]>()
   readonly #transports = new Map<string, Transport>()
@@ -83,6 +87,7 @@ export class Account {
     this.perSolve = parts.perSolve
     this.#hasNoBudget = parts.claim === undefined && parts.solver.maxConcurrent === undefined
     this.sharedKey = parts.sharedKey ?? false
+    this.#meter = parts.meter
     this.#transportFor = parts.transport
     this.secrets = createSecretCache(parts.secret, { ...parts.secretCache, clock, onStale })
     this.keys = new KeyRotation(this.secrets)
@@ -108,8 +113,8 @@ export class Account {
 
   /** A grant's claims plus the account's own. Returns the same list object until one of the claims changes. */
   path(claims: readonly BudgetClaim[], key: SecretVersion | undefined, now: number): readonly BudgetClaim[] {
-    if (this.#hasNoBudget) return claims
-    const own = [this.claim, key && this.threads(key)].flatMap((budget) => budget?.at(now) ?? [])
+    if (this.#hasNoBudget && !this.#meter) return claims
+    const own = [this.claim, key && this.threads(key), this.#meter?.budget].flatMap((budget) => budget?.at(now) ?? [])
     const known = this.#paths.get(claims)
     if (known && own.every((claim, i) => known[known.length - own.length + i] === claim)) return known
     const path = [...claims, ...own]

@@ -70,7 +70,7 @@ it('has neither a token nor the query of a page', () => {
   const report = new TestReport()
   report.addResult(solved)
   report.addResult(result({ denied: [{ challenge, error: denial }], failed: [{ challenge, error: failure }] }))
-  const spending = summarize(report, undefined, undefined)
+  const spending = summarize(report, report.cost, undefined)
   expect(JSON.stringify(spending)).not.toMatch(/a-token|user=ada/)
   expect(spending).toMatchObject({ spent: 1_000, spentUsd: 0.001, solved: 1, denied: 1, failed: 1 })
   expect(spending.widgets[1]).toMatchObject({ code: 'RATE_EXCEEDED', retryAt: '1970-01-01T00:01:00.000Z' })
