@@ -101,27 +101,3 @@ describe('init', () => {
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the sequences of colors begin with it
 const COLOR = /\u001b\[3[0-9]m/
-
-describe('completion', () => {
-  it.each(['bash', 'zsh', 'fish'])('prints a script for %s that asks the program', async (shell) => {
-    const { exitCode, stdout } = await runCommandLine(['completion', shell])
-    expect(exitCode).toBe(0)
-    expect(stdout).toContain('solveguard')
-    expect(stdout).toContain('complete --')
-  })
-
-  it('refuses a shell that it does not know', async () => {
-    expect((await runCommandLine(['completion', 'ksh'])).exitCode).toBe(2)
-  })
-
-  it.each([
-    [['ba'], 'balance'],
-    [['status', '--w'], '--watch'],
-    [['init', '--key-in', ''], 'vault'],
-    [['completion', 'z'], 'zsh'],
-  ])('completes %j to %s', async (words, expected) => {
-    const { exitCode, stdout } = await runCommandLine(['complete', '--', ...words])
-    expect(exitCode).toBe(0)
-    expect(stdout.split('\n').map((line) => line.split('\t')[0])).toContain(expected)
-  })
-})

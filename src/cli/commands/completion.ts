@@ -1,7 +1,6 @@
 import { Argument } from 'commander'
 import { defineCommand } from '../command.js'
-
-const SHELLS = ['bash', 'zsh', 'fish'] as const
+import { completionScript, SHELLS } from '../completion.js'
 
 export const command = defineCommand<object, [shell: (typeof SHELLS)[number]]>({
   examples: [
@@ -11,7 +10,6 @@ export const command = defineCommand<object, [shell: (typeof SHELLS)[number]]>({
   ],
   define: (command) => command.addArgument(new Argument('<shell>', 'your shell').choices(SHELLS)),
   async run(context, _, [shell]) {
-    const { completionScript } = await import('../completion.js')
     const script = completionScript(shell)
     context.result({ shell, script }, script)
     return undefined
