@@ -1,11 +1,12 @@
 import type { AnyChallenge } from '../base/challenge.js'
 import type { Clock } from '../base/clock.js'
+import type { Ledger } from '../ledger/ledger.js'
 import { memoryLedger } from '../ledger/memory.js'
 import type { Money } from '../policy/money.js'
 import { type Policy, type PolicyInput, parsePolicy, zoneOf } from '../policy/schema.js'
 import type { SecretProvider } from '../secrets/provider.js'
 import type { Solver } from '../solvers/solver.js'
-import { accountsOf } from './accounts/options.js'
+import { type AccountInput, accountsOf } from './accounts/options.js'
 import { composeUnopened } from './compose.js'
 import type { ExplainOptions, Verdict } from './types.js'
 
@@ -54,24 +55,43 @@ export async function explainPolicy(
     ledger.reserve({ id: 'spent', ownerId: NAME, path, amount: spent, deadline: now + 1 }, now)
     ledger.settle({ reservationId: 'spent', cost: spent }, now)
   }
-  const accounts = accountsOf(
-    { solver, secret: NO_SECRET },
-    {
-      guard: NAME,
-      timeZone: zoneOf(parsed),
-      secretCache: {},
-      transport: (_, { expected }) => ({
-        route: '',
-        verify() {},
-        known: () => (expected.length === 0 ? true : undefined),
-        send: notHere,
-        close: async () => {},
-      }),
-    },
-  )
+  const parts = { name: NAME, clock: stoppedAt(now), ledger, solver, secret: NO_SECRET }
+  return explainOver(parsed, parts, challengeOrUrl, { at })
+}
+
+/** What an explanation takes of a guard: none of it is opened, called or written to. */
+export interface ExplainParts extends AccountInput {
+  readonly name: string
+  readonly clock: Clock
+  /** Only `preview` is called. */
+  readonly ledger: Ledger
+}
+
+/**
+ * What each layer of a guard with these parts would say, without the guard: no key, no egress, no record, no lease.
+ * @throws SolveguardError `CONFIG_INVALID`, `CHALLENGE_INVALID`
+ */
+export async function explainOver(
+  policy: Policy,
+  { name, clock, ledger, ...input }: ExplainParts,
+  challengeOrUrl: AnyChallenge | string,
+  options: ExplainOptions,
+): Promise<Verdict> {
+  const accounts = accountsOf(input, {
+    guard: name,
+    timeZone: zoneOf(policy),
+    secretCache: {},
+    transport: (_, { expected }) => ({
+      route: '',
+      verify() {},
+      known: () => (expected.length === 0 ? true : undefined),
+      send: notHere,
+      close: async () => {},
+    }),
+  })
   const sink = { kind: 'none', open() {}, write: () => undefined, close() {} }
-  const parts = { name: NAME, clock: stoppedAt(now), accounts, ledger, sink, tokenKeys: NO_SECRET }
-  return composeUnopened(parsed, parts).explain(challengeOrUrl, { at })
+  const parts = { name, clock, accounts, ledger, sink, tokenKeys: NO_SECRET }
+  return composeUnopened(policy, parts).explain(challengeOrUrl, options)
 }
 
 function isParsed(policy: PolicyInput | Policy): policy is Policy {

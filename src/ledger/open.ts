@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { ChainHead } from '../base/chain.js'
 import { type Clock, systemClock } from '../base/clock.js'
-import { SolveguardError } from '../base/errors.js'
+import { DeniedError, SolveguardError } from '../base/errors.js'
 import { frozenCopy } from '../base/frozen.js'
 import { type Money, micros } from '../policy/money.js'
 import { check } from '../policy/schema.js'
@@ -155,6 +155,11 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Books> {
     heads: async () => ledger.heads(),
     close: async () => ledger.close(),
   })
+}
+
+/** Whether `open` threw because there is no ledger yet, and not because it could not be read. */
+export function isNoLedger(error: unknown): boolean {
+  return error instanceof DeniedError && (error.cause as { readonly code?: unknown } | undefined)?.code === 'NONE'
 }
 
 function booksOf(name: string, usage: Usage): BudgetBooks {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/base/clock.js'
@@ -94,6 +94,36 @@ describe('explain', () => {
     await project.solve()
     await json('pause', 'The bill is being investigated.')
     expect(await json('explain', 'https://staging.example.com/')).toMatchObject({ exitCode: 3, code: 'GUARD_PAUSED' })
+  })
+
+  it('knows of a pause however slow it is: now is not a moment of the past', async () => {
+    await project.solve()
+    await json('pause')
+    // Each look at the clock takes two seconds.
+    let now = Date.now()
+    const slow = { ...systemClock, now: () => (now += 2_000) }
+    const { exitCode } = await run(['explain', 'https://staging.example.com/'], inProject({ clock: slow }))
+    expect(exitCode).toBe(3)
+  })
+
+  it('declares no limit, writes no record and calls no service', async () => {
+    await project.solve()
+    const audit = join(project.folder, '.solveguard/audit')
+    const before = readdirSync(audit).map((name) => readFileSync(join(audit, name), 'utf8'))
+    const calls = project.service.requests.length
+    await json('explain', 'https://staging.example.com/', '--profile', 'ci')
+    expect(readdirSync(audit).map((name) => readFileSync(join(audit, name), 'utf8'))).toEqual(before)
+    expect(project.service.requests).toHaveLength(calls)
+  })
+
+  it('denies with the ledger where that cannot be read', async () => {
+    mkdirSync(join(project.folder, '.solveguard'))
+    writeFileSync(join(project.folder, '.solveguard/ledger.db'), 'x'.repeat(4096))
+    const { exitCode, code, layers } = await json('explain', 'https://staging.example.com/')
+    expect({ exitCode, code }).toEqual({ exitCode: 5, code: 'LEDGER_UNAVAILABLE' })
+    expect(layers.filter(({ ok }: { ok: boolean }) => !ok)).toMatchObject([{ layer: 'spending' }])
+    const redis = await json('explain', 'https://staging.example.com/', '--ledger', 'redis://127.0.0.1:1')
+    expect(redis).toMatchObject({ exitCode: 5, code: 'LEDGER_UNAVAILABLE' })
   })
 
   it('refuses a time that is none', async () => {

@@ -1,15 +1,16 @@
 import { DeniedError } from '../../base/errors.js'
 import { checkPolicy } from '../../config/resolve.js'
-import type { LayerVerdict, Verdict } from '../../guard/types.js'
+import type { ExplainOptions, LayerVerdict, Verdict } from '../../guard/types.js'
+import type { Ledger } from '../../ledger/ledger.js'
+import { isNoLedger } from '../../ledger/open.js'
 import { formatTime } from '../../policy/format-time.js'
-import type { PolicyInput } from '../../policy/schema.js'
+import { type PolicyInput, parsePolicy } from '../../policy/schema.js'
 import { defineCommand } from '../command.js'
 import {
   type ConfigOptions,
   type Configuration,
   configOptions,
   loadConfiguration,
-  openBooks,
   openGuard,
 } from '../configuration.js'
 import type { CommandContext } from '../context.js'
@@ -32,30 +33,44 @@ export const command = defineCommand<ConfigOptions & { at?: string }, [url: stri
     const at = options.at === undefined ? new Date(context.clock.now()) : new Date(options.at)
     if (Number.isNaN(at.getTime())) throw usageError('--at takes a time such as 2026-12-24T10:00Z.')
     const configuration = await loadConfiguration(context, options)
-    const verdict = await explain(context, configuration, url, at)
+    const verdict = await explain(context, configuration, url, options.at === undefined ? {} : { at })
     context.result({ url, at: at.toISOString(), ...verdict }, () => textOf(context, verdict))
     return verdict.allowed || verdict.code === undefined ? 0 : (exitCodeOf(verdict.code) ?? 1)
   },
 })
 
-async function explain(context: CommandContext, configuration: Configuration, url: string, at: Date): Promise<Verdict> {
-  if (!configuration.config.broker && !(await hasLedger(context, configuration))) {
-    // Nothing was ever spent. To look must not create a ledger.
-    const { solverOf } = await import('../../config/guard-options.js')
-    const { explainPolicy } = await import('../../guard/explain-policy.js')
-    return explainPolicy(checkPolicy(configuration) as PolicyInput, url, { at, solver: solverOf(configuration.config) })
-  }
-  const guard = await openGuard(context, configuration)
-  return guard.explain(url, { at })
+/** No guard is opened: that would declare its limits, write a record, and pick up what another process has left. */
+async function explain(
+  context: CommandContext,
+  configuration: Configuration,
+  url: string,
+  options: ExplainOptions,
+): Promise<Verdict> {
+  const { config, name } = configuration
+  if (config.broker) return (await openGuard(context, configuration)).explain(url, options)
+  const policy = parsePolicy(checkPolicy(configuration) as PolicyInput)
+  const { secretOf, solverOf } = await import('../../config/guard-options.js')
+  const { explainOver } = await import('../../guard/explain-policy.js')
+  const { solvers, sharedKey } = config
+  const accounts = solvers ? { solvers } : { solver: solverOf(config), secret: secretOf(config) }
+  const parts = { name, clock: context.clock, sharedKey, ...accounts, ledger: await ledgerFor(context, configuration) }
+  return explainOver(policy, parts, url, options)
 }
 
-async function hasLedger(context: CommandContext, configuration: Configuration): Promise<boolean> {
+/** The ledger, to look at; an empty one where there is none yet; one that denies where it cannot be read. */
+async function ledgerFor(context: CommandContext, { config, stateDir }: Configuration): Promise<Ledger> {
+  const { ledgerOf } = await import('../../config/guard-options.js')
+  const { memoryLedger } = await import('../../ledger/memory.js')
+  const ledger = ledgerOf(config, stateDir)
   try {
-    await openBooks(context, configuration)
-    return true
+    await ledger.open({ create: false })
+    context.defer(() => ledger.close())
+    return ledger
   } catch (error) {
-    if (error instanceof DeniedError) return false
-    throw error
+    if (!(error instanceof DeniedError)) throw error
+    const empty = memoryLedger()
+    if (isNoLedger(error)) return empty
+    return { ...empty, preview: () => Promise.reject(error) }
   }
 }
 

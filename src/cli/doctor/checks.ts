@@ -1,12 +1,12 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { verifyAudit } from '../../audit/verify.js'
-import { DeniedError, messageOf } from '../../base/errors.js'
+import { type DeniedError, messageOf } from '../../base/errors.js'
 import { auditKeyOf, auditOf, ledgerOf } from '../../config/guard-options.js'
 import { checkPolicy } from '../../config/resolve.js'
 import { withoutSecrets } from '../../config/secret-text.js'
 import { serviceTime } from '../../egress/service-time.js'
-import { openLedger } from '../../ledger/open.js'
+import { isNoLedger, openLedger } from '../../ledger/open.js'
 import { durationMs, formatMs } from '../../policy/duration.js'
 import { formatTime } from '../../policy/format-time.js'
 import { formatUsd } from '../../policy/money.js'
@@ -113,9 +113,7 @@ async function ledger({ context, configuration, now }: CheckInput): Promise<Find
     if (isFile) writable(made.place ?? configuration.stateDir)
     return ok(found)
   } catch (error) {
-    if (!isFile || !(error instanceof DeniedError) || exists(made.place ?? configuration.stateDir)) throw error
-    // Any other reason than its absence, such as a package that is missing, would deny the first solve too.
-    if (!error.message.startsWith('There is no ledger')) throw error
+    if (!isFile || !isNoLedger(error) || exists(made.place ?? configuration.stateDir)) throw error
     writable(made.place ?? configuration.stateDir)
     return ok(`none yet: the first solve creates ${made.place ?? configuration.stateDir}`)
   }

@@ -52,7 +52,7 @@ const BUDGET_FIELDS: ReadonlySet<string> = new Set<keyof AccountBudget>([
 ])
 
 /** The user's input: one solver and its key, or several accounts. */
-interface AccountInput {
+export interface AccountInput {
   readonly solver?: Solver | undefined
   readonly secret?: SecretProvider | undefined
   readonly solvers?: readonly SolverAccount[] | undefined

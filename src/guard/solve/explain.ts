@@ -21,8 +21,6 @@ export interface ExplainDeps extends Pick<GuardContext, 'clock' | 'closed'> {
   readonly recorder: Pick<Recorder, 'lastError'>
 }
 
-/** The layers, in the order in which they are asked. */
-
 /** What a URL stands for. The sitekey is nobody's. */
 const WIDGET_OF_URL = { family: 'recaptcha', variant: 'v2-checkbox', sitekey: 'any' } as const
 
@@ -33,7 +31,7 @@ const NO_PAST = 'What counted then is not known: a ledger keeps what counts now.
 
 /**
  * What each layer would say to a solve, by the same code as the solve, without anything that a solve does.
- * @param at wall-clock ms
+ * @param at wall-clock ms; undefined: now, however long the ledger takes
  * @param checkPage throws the denial of the page load
  * @throws SolveguardError `CHALLENGE_INVALID`, `GUARD_CLOSED`
  */
@@ -42,11 +40,11 @@ export async function explain(
   selector: Pick<AccountSelector, 'preview'>,
   grant: GrantContext,
   challengeOrUrl: AnyChallenge | string,
-  at: number,
+  at: number | undefined,
   checkPage: () => void,
 ): Promise<Verdict> {
   if (deps.closed) throw closed()
-  const { challenge, findings, free } = explainFreeLayers(grant, challengeOrUrl, at, checkPage)
+  const { challenge, findings, free } = explainFreeLayers(grant, challengeOrUrl, at ?? deps.clock.now(), checkPage)
   if (free !== undefined)
     for (const layer of ['secret', 'network', 'spending'] as const) findings.note(layer, free, true)
   else await explainAccounts(deps, selector, grant, challenge, at, findings)
@@ -93,12 +91,13 @@ async function explainAccounts(
   selector: Pick<AccountSelector, 'preview'>,
   grant: GrantContext,
   challenge: AnyChallenge,
-  at: number,
+  at: number | undefined,
   findings: Findings,
 ): Promise<void> {
   const rejected: SolveguardError[] = []
   for (let from = 0; ; ) {
-    const preview = findings.attempt(() => selector.preview(grant, challenge, from, rejected, at))
+    const moment = at ?? deps.clock.now()
+    const preview = findings.attempt(() => selector.preview(grant, challenge, from, rejected, moment))
     if (!preview) {
       if (rejected.length > 0) findings.deny(noAccountError(rejected))
       for (const layer of ['secret', 'network', 'spending'] as const) {
@@ -127,7 +126,7 @@ async function explainBudgets(
   grant: GrantContext,
   challenge: AnyChallenge,
   { account, price, key }: AccountPreview,
-  at: number,
+  moment: number | undefined,
   findings: Findings,
 ): Promise<DeniedError | undefined> {
   const page = originOf(challenge.pageUrl)
@@ -136,6 +135,7 @@ async function explainBudgets(
     return undefined
   }
   const now = clock.now()
+  const at = moment ?? now
   const { amount } = price
   let result: ReserveResult
   try {

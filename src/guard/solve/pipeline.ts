@@ -125,11 +125,11 @@ export class SolvePipeline {
     return telemetry.solve(budget, (onParsed) => this.#admit(grant, input, options, submitObserver, onParsed))
   }
 
-  /** What each layer would say to a solve. @param at wall-clock ms */
+  /** What each layer would say to a solve. @param at wall-clock ms; undefined: now */
   explain(
     grant: GrantContext,
     challengeOrUrl: AnyChallenge | string,
-    at = this.#deps.clock.now(),
+    at?: number,
     pageLoad?: object,
   ): Promise<Verdict> {
     const checkPage = (): void => this.#pageLimits.check(grant, pageLoad)
