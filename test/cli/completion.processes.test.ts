@@ -14,7 +14,11 @@ describe('the script for bash', () => {
   function pressTab(line: string) {
     writeFileSync(join(folder, 'script'), completionScript('bash'))
     const program = `
-      solveguard() { printf '%s\\n' "$@" > asked; printf 'captchaai\\tthe first\\ncapsolver\\t\\ntwocaptcha\\t\\n:4\\n'; }
+      solveguard() {
+        printf '%s\\n' "$@" > asked
+        printf '%s\\t%s\\n' captchaai 'the first' capsolver '' twocaptcha ''
+        echo :4
+      }
       source ./script; source ./script
       COMP_LINE=$LINE; COMP_POINT=\${#LINE}
       __solveguard_complete solveguard
