@@ -10,6 +10,7 @@ const MAX_ELEMENTS = 200_000
 const MAX_ROOTS = 1_000
 /** How many frames of the document's origin are looked at for code that renders into the document. */
 const MAX_WINDOWS = 20
+const MAX_DEPTH = 10
 /** The `nodeType` of an element. */
 const ELEMENT = 1
 
@@ -54,6 +55,9 @@ export function createDom(p: Primordials, observer: Observer) {
   const readyState = getter<Document, string>(Document.prototype, 'readyState')
   const source = getter<Element, string>(HTMLScriptElement.prototype, 'src')
   const documentIn = getter<HTMLIFrameElement, Document | null>(HTMLIFrameElement.prototype, 'contentDocument')
+  const documentOfFrame = getter<HTMLFrameElement, Document | null>(HTMLFrameElement.prototype, 'contentDocument')
+  const contentOf = (frame: Element): Document | null =>
+    tag(frame) === 'frame' ? documentOfFrame(frame as HTMLFrameElement) : documentIn(frame as HTMLIFrameElement)
   const cookie = p.describe(Document.prototype, 'cookie')
   const textarea = p.describe(HTMLTextAreaElement.prototype, 'value')
   const input = p.describe(HTMLInputElement.prototype, 'value')
@@ -99,24 +103,40 @@ export function createDom(p: Primordials, observer: Observer) {
     taken ??= takenByOthers(
       observer,
       (target): target is Element => isElement(target) && connected(target) && owner(target) === document,
-      windowsInside(),
+      windowsBeside(),
     )
     return taken
   }
 
-  /** The windows of the frames in this document, and in those: without one of another origin. */
-  const windowsInside = (): List<Window> => {
+  /** The windows of the frames of this page: without those in, or around, one of another origin. */
+  const windowsBeside = (): List<Window> => {
     const windows = list<Window>()
+    const outermost = outermostDocument()
     for (let at = -1; at < windows.size; at++) {
-      const frames = inDocument(at < 0 ? document : (windows[at] as Window).document, 'iframe')
+      const frames = inDocument(at < 0 ? outermost : (windows[at] as Window).document, 'iframe,frame')
       for (let index = 0; index < frames.length && index < MAX_WINDOWS && windows.size < MAX_WINDOWS; index++) {
         // Of another origin it is null, and nothing throws.
-        const inner = documentIn(frames[index] as HTMLIFrameElement)
+        const inner = contentOf(frames[index] as Element)
         const view = inner && viewOf(inner)
         if (view) push(windows, view)
       }
     }
     return windows
+  }
+
+  /** The outermost of the documents around this one, up to one of another origin. */
+  const outermostDocument = (): Document => {
+    let found = document
+    try {
+      let at: Window = window
+      for (let depth = 0; depth < MAX_DEPTH && at.parent !== at; depth++) {
+        at = at.parent
+        found = at.document
+      }
+    } catch {
+      // Another origin's.
+    }
+    return found
   }
 
   const outside = (elements: List<Element>, found: ArrayLike<Element>): ArrayLike<Element> => {

@@ -37,16 +37,16 @@ export function eachTarget({ logs }: Observer, use: (target: unknown, id?: unkno
 }
 
 /**
- * The elements of this document into which the code of a window around it or in it, or of the one that opened it, has
+ * The elements of this document into which the code of another frame of its page, or of the window that opened it, has
  * rendered: portals of React, for example. Those windows' observers have the calls, and report the widgets.
  *
  * @param isHere whether something is an element of this document
- * @param inside the windows in this one, of its origin
+ * @param beside the windows of the frames of its page, of its origin
  */
 export function takenByOthers(
   observer: Observer,
   isHere: (target: unknown) => target is Element,
-  inside: List<Window>,
+  beside: List<Window>,
 ): Taken {
   const taken: Taken = { elements: list(), ids: list() }
   const lookInto = (other: Window): void => {
@@ -70,9 +70,9 @@ export function takenByOthers(
       // The next one may be of this origin again.
     }
   }
-  for (let index = 0; index < inside.size; index++) {
+  for (let index = 0; index < beside.size; index++) {
     try {
-      lookInto(inside[index] as Window)
+      if (beside[index] !== window) lookInto(beside[index] as Window)
     } catch {
       // Its page may have changed its origin.
     }

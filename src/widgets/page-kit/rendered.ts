@@ -3,6 +3,7 @@ import { eitherTold, invokeCallback, unlessUnseen } from './callback.js'
 import { expireLater } from './expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from './family.js'
 import { addFields, ownForm, valueIn } from './fields.js'
+import { isLeftOver } from './left-over.js'
 import { overrideMethod } from './method-override.js'
 import { beginDrawings, isLateDrawing } from './originals.js'
 import { find, includes, type List, list, push, pushBounded, remove } from './primordials.js'
@@ -54,8 +55,10 @@ export interface RenderedVendor {
   /** Its parameters, and their `data-` attributes. */
   readonly callback: readonly [parameter: string, attribute: string]
   readonly expired: readonly [parameter: string, attribute: string]
-  /** Parts of its script's addresses. */
-  readonly addresses: readonly string[]
+  /** Parts of its script's addresses, its own first. */
+  readonly addresses: readonly [string, ...string[]]
+  /** Its script's parameter `render` where it leaves drawing to the page. */
+  readonly explicit: string
   /** The function that removes a widget, and whether it removes the first one where no id is given. */
   readonly removes: string
   readonly removesFirst: boolean
@@ -128,7 +131,7 @@ function scanFrame(context: PageContext, vendor: RenderedVendor, max: number) {
   const kept = list<RenderedWidget>()
   for (let index = 0; index < widgets.size; index++) {
     const widget = widgets[index] as RenderedWidget
-    if (!isPresent(widget) || isEmptied(widget) || !sitekeyOf(context, widget)) continue
+    if (!isPresent(widget) || isEmptied(widget) || isUndrawn(widget) || !sitekeyOf(context, widget)) continue
     if (kept.size < max) push(kept, widget)
     else omitted++
   }
@@ -177,6 +180,12 @@ function scanFrame(context: PageContext, vendor: RenderedVendor, max: number) {
 
   function isPresent({ removed, element }: RenderedWidget): boolean {
     return !removed && (!element || dom.isInDocument(element))
+  }
+
+  /** Whether the vendor's script will never draw into the element. */
+  function isUndrawn({ element, rendered }: RenderedWidget): boolean {
+    if (!element || rendered) return false
+    return isLeftOver(context, element, vendor.api, vendor.addresses[0], vendor.explicit)
   }
 
   /** Whether the page has emptied the element since the vendor's script drew into it. */

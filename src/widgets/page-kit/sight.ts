@@ -1,4 +1,6 @@
+import { shapeBox } from './clip-path.js'
 import type { Primordials } from './primordials.js'
+import { has } from './text.js'
 
 /** A person cannot use what is smaller than this, in CSS pixels: no vendor's widget is. */
 const MIN_SIZE = 5
@@ -135,6 +137,7 @@ export function createSight(p: Primordials, { method, getter }: DomAccess) {
     let at = element
     for (let depth = 0; depth < MAX_DEPTH; depth++) {
       if (opacity < MIN_OPACITY || style.contentVisibility === 'hidden' || isClippedAway(style)) return undefined
+      if (isFacingAway(at, style) || !cutToShape(at, style, box, isPoint)) return undefined
       // Neither the opacity nor the overflow of what is around a modal dialog matters to it.
       if (isInTopLayer(at)) return positionOf(style)
       const around = elementAround(at)
@@ -188,6 +191,33 @@ export function createSight(p: Primordials, { method, getter }: DomAccess) {
     // A box that is empty because nothing is drawn in it yet hides nothing.
     const isEmpty = content.width <= inner.width && content.height <= inner.height
     return isLarge(box, true) && (isEmpty || (inner.width >= MIN_SIZE && inner.height >= MIN_SIZE))
+  }
+
+  /** Cuts a box down to the shape of a `clip-path`. @returns whether something is left of it */
+  function cutToShape(element: Element, { clipPath }: CSSStyleDeclaration, box: Box, isPoint: boolean): boolean {
+    if (!clipPath || clipPath === 'none') return true
+    const { left, top, width, height } = bounds(element)
+    const shape = shapeBox(p, clipPath, width, height)
+    if (!shape) return true
+    box.left = max(box.left, left + shape.left)
+    box.top = max(box.top, top + shape.top)
+    box.right = min(box.right, left + shape.right)
+    box.bottom = min(box.bottom, top + shape.bottom)
+    return isLarge(box, isPoint)
+  }
+
+  /** Whether it is the side of a card that is turned away: `backface-visibility: hidden`. */
+  function isFacingAway(element: Element, style: CSSStyleDeclaration): boolean {
+    if (style.backfaceVisibility !== 'hidden') return false
+    let matrix = new DOMMatrix(style.transform)
+    let around = elementAround(element)
+    for (let depth = 0; around && depth < MAX_DEPTH; depth++) {
+      const { transform, transformStyle } = styleOf(around)
+      if (transformStyle !== 'preserve-3d') break
+      matrix = new DOMMatrix(transform).multiply(matrix)
+      around = elementAround(around)
+    }
+    return matrix.m33 < 0
   }
 
   /** Whether what is left is still on the page: no one can scroll beyond its start. */
@@ -270,6 +300,12 @@ export function createSight(p: Primordials, { method, getter }: DomAccess) {
     return viewOf(element).getComputedStyle(element)
   }
 
+  function opacityOf({ opacity, filter }: CSSStyleDeclaration): number {
+    if (filter && has(p, filter, 'opacity(0)')) return 0
+    const value = +opacity
+    return value >= 0 ? value : 1
+  }
+
   function displayOf(element: Element): string {
     return styleOf(element).display
   }
@@ -322,11 +358,6 @@ const min = (a: number, b: number): number => (a < b ? a : b)
 const ratio = (shown: number, laidOut: number): number => (laidOut > 0 ? shown / laidOut : 1)
 const isHidden = (overflow: string): boolean => overflow === 'hidden' || overflow === 'clip'
 
-function opacityOf({ opacity }: CSSStyleDeclaration): number {
-  const value = +opacity
-  return value >= 0 ? value : 1
-}
-
 /** Whether a size is left; an element without one has a place, as long as it is not beyond the end. */
 function isLarge({ left, top, right, bottom }: Box, isPoint: boolean): boolean {
   const size = isPoint ? 0 : MIN_SIZE
@@ -344,8 +375,7 @@ function isReversedText({ direction, writingMode }: CSSStyleDeclaration): boolea
 }
 
 /** The ways in which style sheets hide text for all but screen readers. */
-function isClippedAway({ clip, clipPath, position }: CSSStyleDeclaration): boolean {
-  if (clipPath === 'inset(50%)' || clipPath === 'inset(100%)' || clipPath === 'circle(0px)') return true
+function isClippedAway({ clip, position }: CSSStyleDeclaration): boolean {
   const positioned = position === 'absolute' || position === 'fixed'
   return positioned && (clip === 'rect(0px, 0px, 0px, 0px)' || clip === 'rect(1px, 1px, 1px, 1px)')
 }

@@ -9,6 +9,7 @@ const VENDOR: RenderedVendor = {
   className: 'captchafox',
   field: 'cf-captcha-response',
   addresses: ['captchafox', '/api.js'],
+  explicit: 'explicit',
   callback: ['onVerify', 'callback'],
   expired: ['onExpire', 'expired-callback'],
   removes: 'remove',

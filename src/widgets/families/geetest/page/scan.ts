@@ -70,15 +70,17 @@ export function scanFrame(context: PageContext, max: number): GeetestScan {
         return
       }
       if (findWidget((other) => !!other.element && dom.contains(other.element, element))) continue
-      // An object made before the API was watched has no known element.
-      const unplaced = findWidget(
-        (other) => other.v4 === v4 && !other.element && !!other.instance && !other.instance.params,
-      )
+      // An object made before the API was watched has no known element, nor one whose element has lost its name.
+      const unplaced = findWidget((other) => other.v4 === v4 && isUnplaced(other))
       if (unplaced) unplaced.element = element
       // A bound widget renders at the end of the page: that element is no widget of its own.
       else if (!findWidget((other) => other.v4 === v4 && !other.element))
         push(widgets, { v4, element, copied: isCopy(v4, element) })
     }
+  }
+
+  function isUnplaced({ element, instance }: GeetestWidget): boolean {
+    return !element && !!instance && (!instance.params || isNamed(instance))
   }
 
   /** Whether a drawing belongs to no object, where every object of its version was seen when it was made. */
@@ -149,6 +151,8 @@ export function scanFrame(context: PageContext, max: number): GeetestScan {
     for (let index = 0; index < widgets.size; index++) {
       const widget = widgets[index] as GeetestWidget
       if (widget.element && !dom.isInDocument(widget.element)) continue
+      // The element with that name has left the page.
+      if (!widget.element && widget.instance && isNamed(widget.instance)) continue
       // `offline`: the site's server could not reach the vendor, and verifies on its own.
       if (!keyOf(context, widget) || setting(context, widget, 'offline') === true) continue
       if (kept.size < max) push(kept, widget)
@@ -167,6 +171,11 @@ export function scanFrame(context: PageContext, max: number): GeetestScan {
 function elementOf({ dom }: PageContext, target: unknown): Element | undefined {
   if (typeof target === 'string') return dom.select(target)
   return dom.isElement(target) ? target : undefined
+}
+
+/** Whether the page has passed a selector of the element for it. */
+function isNamed({ lastArguments: { appendTo } }: Instance): boolean {
+  return typeof appendTo === 'string'
 }
 
 /** The elements into which the page has put it. */

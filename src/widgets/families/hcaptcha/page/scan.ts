@@ -1,6 +1,7 @@
 import type { ApiCall, ApiLog } from '../../../page-kit/api-watch.js'
 import { elementsReplacedBy, isFriendly } from '../../../page-kit/compat.js'
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
+import { isLeftOver } from '../../../page-kit/left-over.js'
 import { isCopyOf, isKnownDrawing } from '../../../page-kit/originals.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { read } from '../../../page-kit/safe-read.js'
@@ -112,6 +113,8 @@ export function scanFrame(context: PageContext, max: number): HcaptchaScan {
     const at = widget ?? push<HcaptchaWidget>(widgets, dom.isElement(parent) ? { element: parent } : {})
     // The browser's list has no elements: a frame that the page shows replaces one from the list.
     if (!at.frame?.element) at.frame = frame
+    // Rendered into an element by its name, which it has lost since.
+    if (dom.isElement(parent)) at.element ??= parent
     if (id !== undefined) at.id ??= id
   }
 
@@ -140,8 +143,12 @@ export function scanFrame(context: PageContext, max: number): HcaptchaScan {
   }
 
   function isPresent(widget: HcaptchaWidget): boolean {
-    const { removed, element } = widget
-    return !removed && (!element || dom.isInDocument(element)) && !isGone(widget)
+    const { id, removed, element, frame } = widget
+    if (removed || isGone(widget)) return false
+    // Without either, it was rendered into an element that has left the page.
+    if (!element) return frame !== undefined
+    if (!dom.isInDocument(element)) return false
+    return id !== undefined || frame !== undefined || !isLeftOver(context, element, 'hcaptcha', '/1/api.js')
   }
 
   /**

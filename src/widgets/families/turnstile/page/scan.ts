@@ -1,6 +1,7 @@
 import type { ApiCall, ApiLog } from '../../../page-kit/api-watch.js'
 import { elementsReplacedBy } from '../../../page-kit/compat.js'
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
+import { isLeftOver } from '../../../page-kit/left-over.js'
 import { isCopyOf } from '../../../page-kit/originals.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import type { FrameHint } from '../../../page-kit/protocol.js'
@@ -92,11 +93,15 @@ export function scanFrame(context: PageContext, max: number): TurnstileScan {
       let end = ID.length
       while (end < name.length && name[end] !== '_') end++
       const id = slice(p, name, 0, end)
-      if (isCopyOf(id, field) || findWidget((other) => other.id === id)) continue
-      const around = findWidget((other) => !other.id && !!other.element && dom.contains(other.element, field))
+      if (isCopyOf(id, field)) continue
+      const known = findWidget((other) => other.id === id)
+      const around = !known && findWidget((other) => !other.id && !!other.element && dom.contains(other.element, field))
       const parent = dom.parent(field)
       if (around) around.id = id
-      else if (dom.isElement(parent)) push(widgets, { id, element: parent })
+      else if (!dom.isElement(parent)) continue
+      // Rendered into an element by its name, which it has lost since.
+      else if (known) known.element ??= parent
+      else push(widgets, { id, element: parent })
     }
   }
 
@@ -134,11 +139,18 @@ export function scanFrame(context: PageContext, max: number): TurnstileScan {
       if (widget.last === 'remove' || (widget.element && !dom.isInDocument(widget.element))) continue
       // The vendor's script draws at once: an element that is empty was emptied by the page.
       if (widget.id && widget.element && dom.inElement(widget.element, '*').length === 0) continue
-      if (!sitekeyOf(context, widget)) continue
+      if (isRemoved(widget) || !sitekeyOf(context, widget)) continue
       if (kept.size < max) push(kept, widget)
       else omitted++
     }
     return kept
+  }
+
+  /** Whether nothing shows it: its element has left the page, or the vendor's script will never draw into it. */
+  function isRemoved({ id, element, frame }: TurnstileWidget): boolean {
+    if (frame) return false
+    if (!element) return id !== undefined
+    return id === undefined && isLeftOver(context, element, 'turnstile', '/turnstile/')
   }
 
   function findWidget(test: (widget: TurnstileWidget) => boolean): TurnstileWidget | undefined {

@@ -15,6 +15,7 @@ const VENDOR: RenderedVendor = {
   className: 'smart-captcha',
   field: 'smart-token',
   addresses: ['smartcaptcha', '/captcha.js'],
+  explicit: 'onload',
   callback: ['callback', 'callback'],
   // There is no callback for it: pages subscribe to the event.
   expired: ['', ''],
