@@ -2,7 +2,14 @@ import { z } from 'zod'
 import type { MaybePromise } from '../base/async.js'
 import type { ChallengeFacts, Family, Variant } from '../base/challenge.js'
 import { type Code, SolveguardError } from '../base/errors.js'
-import { type StoredTask, type SubmittedTask, shortPath, type TaskHost, wholePath } from '../guard/hosting.js'
+import {
+  MAX_FACT_LENGTH,
+  type StoredTask,
+  type SubmittedTask,
+  shortPath,
+  type TaskHost,
+  wholePath,
+} from '../guard/hosting.js'
 import { micros } from '../policy/money.js'
 import { SERVICES, type ServiceName } from '../wires/services.js'
 import type { SolvedTask } from '../wires/wire.js'
@@ -154,7 +161,7 @@ export class SharedTasks {
   #valueOf({ caller, service, challenge, fields, submittedAt }: TaskFacts, progress: TaskProgress): string {
     const { family, variant, pageUrl } = challenge
     const { task, failed, ...rest } = progress
-    return JSON.stringify({
+    const whole = {
       caller,
       owner: this.#brokerId,
       service,
@@ -167,7 +174,12 @@ export class SharedTasks {
       ...(task && { task: { ...task, path: shortPath(task.path) } }),
       ...(failed && { failed: { code: failed.code, message: failed.message.slice(0, MAX_MESSAGE_LENGTH) } }),
       ...rest,
-    })
+    }
+    const value = JSON.stringify(whole)
+    // With long names of guards, keys and hosts: another broker needs the task, and the rest only for its records.
+    return value.length <= MAX_FACT_LENGTH
+      ? value
+      : JSON.stringify({ ...whole, sitekey: '', pageUrl: new URL(pageUrl).origin })
   }
 }
 

@@ -13,6 +13,7 @@ import { type ReattachDeps, reattach, type StoredTask } from './streams/reattach
 import type { TokenPurpose } from './tokens/tokens.js'
 import type { BudgetStatus, Grant, Guard, Solution } from './types.js'
 
+export { MAX_FACT_LENGTH } from '../ledger/facts.js'
 export { type CallbackReceiver, discardBody } from './callbacks/receive.js'
 export type { SubmitObserver, SubmittedTask } from './service/solver-task.js'
 export type { StoredTask } from './streams/reattach.js'

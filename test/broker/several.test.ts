@@ -1,12 +1,19 @@
+import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { SharedTasks } from '../../src/broker/shared-tasks.js'
+import { hostOf } from '../../src/guard/hosting.js'
 import type { Ledger } from '../../src/ledger/ledger.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
+import { usd } from '../../src/policy/money.js'
 import { type ManualClock, manualClock } from '../../src/testing/clock.js'
 import { type ServiceOptions, type SolverService, startSolverService } from '../../src/testing/service/index.js'
 import { narrowToken } from '../../src/tokens/index.js'
+import { challenge as CHALLENGE } from '../guard/challenge.js'
 import { after, settleWith } from '../guard/support.js'
 import { type BrokerRig, type BrokerRigOptions, brokerRig, OTHER_TOKEN, PAGE, SITEKEY, send } from './support.js'
 
+const HOUR = 3_600_000
+const NOW = Date.UTC(2026, 10, 25, 12)
 const FORM = { method: 'userrecaptcha', googlekey: SITEKEY, pageurl: PAGE }
 
 /** Makes brokers of one ledger, each with a guard of its own, as processes have them. */
@@ -121,6 +128,30 @@ describe('several brokers of one ledger', () => {
     expect(await pollUntilDone(a, clock, failed)).toBe('ERROR_CAPTCHA_UNSOLVABLE')
     expect(await pollUntilDone(b, clock, failed)).toBe('ERROR_CAPTCHA_UNSOLVABLE')
   })
+})
+
+it('a task fits into the ledger with the longest names: else a new broker could not follow it', async () => {
+  const { broker } = await stage()
+  const { guard } = await broker()
+  const host = hostOf(guard)
+  const shared = new SharedTasks(host, randomUUID())
+  const links = Array.from({ length: 8 }, (_, i) => `~${String(i).repeat(16)}`)
+  const caller = ['g'.repeat(64), ...links].join('/')
+  const origin = `https://${'h'.repeat(63)}.${'i'.repeat(63)}.${'j'.repeat(63)}.example.com`
+  const challenge = { ...CHALLENGE, pageUrl: `${origin}/${'p'.repeat(2_000)}`, sitekey: 'k'.repeat(256) }
+  const facts = { id: 4711, caller, service: 'captchaai', challenge, fields: {}, submittedAt: NOW } as const
+  const task = {
+    solver: 's'.repeat(64),
+    taskId: 't'.repeat(64),
+    keyVersion: 'v'.repeat(128),
+    family: 'recaptcha',
+    reservationId: `${randomUUID()}.100`,
+    amount: usd(0.001),
+    path: [...caller.split('/').map((_, i, all) => all.slice(0, i + 1).join('/')), `${'g'.repeat(64)}@${origin}`],
+  } as const
+  expect(await shared.add(facts, HOUR)).toBe(true)
+  await shared.update(facts, { task }, HOUR)
+  expect((await shared.read(facts.id))?.shared).toMatchObject({ caller, task })
 })
 
 describe('a broker that drains', () => {
