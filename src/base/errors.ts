@@ -234,7 +234,7 @@ export const CODES = {
   },
   BROKER_UNSAFE: {
     meaning: 'The broker would be reachable in a way that gives its tokens or its rights away.',
-    remedy: 'Do what the message says: listen on loopback, use TLS, or choose a token that nobody can guess.',
+    remedy: 'Do what the message says: listen on loopback, use TLS, or choose a token that cannot be guessed.',
   },
   GUARD_WITHOUT_KEY: {
     meaning: 'A guard that holds a token and no key was asked for what only the guard behind the broker can do.',

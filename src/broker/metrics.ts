@@ -32,7 +32,7 @@ export class Metrics {
         'Submits that wait for a slot, for rate or for the ledger.',
         [['', tasks.waiting]],
       ),
-      metric('solveguard_broker_answers_waiting', 'gauge', 'Answers that nobody has fetched yet.', [
+      metric('solveguard_broker_answers_waiting', 'gauge', 'Answers that no client has fetched yet.', [
         ['', tasks.unclaimed],
       ]),
       metric('solveguard_broker_draining', 'gauge', 'Whether the broker is about to stop.', [

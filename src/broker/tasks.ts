@@ -30,7 +30,7 @@ const GRACE_MS = 120_000
 const SWEEP_EVERY_MS = 5_000
 /** For how long the reply to a poll for another broker's task is repeated without asking the ledger, in ms. */
 const FOREIGN_FRESH_MS = 400
-/** How many ids that nobody knows a caller may ask the ledger for in a second. */
+/** How many unknown ids a caller may ask the ledger for in a second. */
 const MAX_MISSES = 20
 
 /** A task of a client. One flat literal: thousands are in memory at a time. */
@@ -501,7 +501,7 @@ export class BrokerTasks {
     await this.#shared.close()
   }
 
-  /** How many answers nobody has fetched yet. */
+  /** How many answers no client has fetched yet. */
   get unclaimed(): number {
     let unclaimed = 0
     for (const { solution, fetched } of this.#tasks.values()) if (solution && !fetched) unclaimed++

@@ -53,7 +53,7 @@ const MINUTE_MS = 60_000
 /** For how long a schedule has to stay open for a drill to begin. */
 const OPEN_FOR_MS = 2 * HOUR_MS
 
-/** Widgets that services solve, the most common first. The sitekeys are nobody's. */
+/** Widgets that services solve, the most common first. The sitekeys are made up. */
 const WIDGETS: readonly Pick<Challenge, 'family' | 'variant' | 'sitekey'>[] = [
   { family: 'recaptcha', variant: 'v2-checkbox', sitekey: '6LcDrillDrillDrillDrillDrillDrillDrillDr' },
   { family: 'turnstile', variant: 'turnstile', sitekey: '0x4AAAAAAADrillDrill001' },

@@ -101,7 +101,7 @@ function isParsed(policy: PolicyInput | Policy): policy is Policy {
 const NO_SECRET: SecretProvider = { kind: 'none', place: 'the secrets store', fetch: notHere }
 
 async function notHere(): Promise<never> {
-  throw new Error('An explanation asks nobody.')
+  throw new Error('An explanation makes no call.')
 }
 
 function stoppedAt(now: number): Clock {

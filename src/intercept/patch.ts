@@ -22,7 +22,7 @@ export interface Destination {
  * such as that of a proxy.
  *
  * @returns the functions as they were before, for the guard's own calls. Nothing else has them: a mark on a call could
- *   be copied by whoever sees the call.
+ *   be copied by any code that sees the call.
  */
 export function patchConnections(destination: () => Destination): OwnSockets {
   const { apply } = Reflect

@@ -106,7 +106,7 @@ export class SlidingSum {
     this.#sumsSince = []
   }
 
-  /** What is counted in the slot of a moment, and where: all that is counted later can be told from it. */
+  /** What is counted in the slot of a moment, and where: all that is counted later differs from it. */
   mark(at: number): SlotAmount {
     const slot = slotOf(this.#kind, at)
     return [slot, this.#amounts[this.#slots.lastIndexOf(slot)] ?? 0]

@@ -23,7 +23,7 @@ export class EndedTasks {
   #accounts = new Int32Array(this.#mask + 1).fill(EMPTY)
   #times = new Float64Array(this.#mask + 1)
   #costs = new Float64Array(this.#mask + 1)
-  /** Nobody who writes a log knows it: two tasks cannot be made to look like one. */
+  /** No writer of a log knows it: two tasks cannot be made to look like one. */
   static readonly #seed = randomInt(2 ** 32)
 
   get(task: string): Counted | undefined {

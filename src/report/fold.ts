@@ -10,7 +10,7 @@ import { Histogram } from './histogram.js'
 import { isoDay, type Period, type Unit, unitOf } from './period.js'
 import { type Group, Groups, type MutableSums, noSums, plus, type Sums } from './sums.js'
 
-/** In what respects what was spent is told apart. */
+/** By what a sum of what was spent is divided. */
 export const DIMENSIONS = ['subject', 'origin', 'family', 'key', 'token', 'solver', 'day'] as const
 /** One of them. */
 export type Dimension = (typeof DIMENSIONS)[number]

@@ -1,5 +1,5 @@
 /**
- * The page's only style. Colors are told apart without red or green alone (after Okabe and Ito, darkened for contrast
+ * The page's only style. Colors differ without red or green alone (after Okabe and Ito, darkened for contrast
  * on white), follow the reader's scheme, and are the light ones on paper.
  */
 const LIGHT = `--paper:#fff;--panel:#f6f8fa;--ink:#1c2128;--soft:#57606a;--line:#e1e5ea;--axis:#8c959f;--bad:#b3261e;

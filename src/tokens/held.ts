@@ -19,7 +19,7 @@ export class HeldToken {
     Object.freeze(this)
   }
 
-  /** For whoever asked for a token to pass on. */
+  /** For the caller that asked for a token to pass on. */
   get text(): string {
     return this.#text
   }

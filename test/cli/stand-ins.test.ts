@@ -63,7 +63,7 @@ describe('solveguard stand-ins', () => {
 
   it('says when others than this machine can reach them', async () => {
     const { stderr } = await whileRunning(['--host', '0.0.0.0'], async () => {})
-    expect(stderr).toContain('whoever reaches it can use them')
+    expect(stderr).toContain('every program that reaches this address can use them')
   })
 
   it('takes a port that is taken, or is none, as wrong use', async () => {

@@ -90,7 +90,7 @@ export interface TestCaptchaParts {
   readonly failsWithoutKey: boolean
 }
 
-/** A call of the user's test. What it came to is told when it has ended. */
+/** A call of the user's test. What it cost and solved is reported when it has ended. */
 interface Call {
   readonly method: string
   readonly location: CallerLocation | undefined

@@ -25,7 +25,7 @@ export const command = defineCommand<Options, [dir?: string]>({
     logAndLedgerOptions(command)
       .option('--since <time>', 'yesterday, today, 24h, 7d, 2026-11-01 or a moment', '24h')
       .option('--until <time>', 'the same; a day that is named is part of it (default: now)')
-      .addOption(new Option('--by <what>', 'in which respect it is told apart').choices(DIMENSIONS).default('subject'))
+      .addOption(new Option('--by <what>', 'by what the sum is divided').choices(DIMENSIONS).default('subject'))
       .option('--time-zone <zone>', 'of days, such as Europe/Berlin', 'UTC'),
   async run(context, options, [dir]) {
     const { by, name: guard } = options

@@ -31,7 +31,7 @@ export const command = defineCommand<StandInsCommandOptions>({
     const { value, text } = describe(standIns, context)
     context.result(value, text)
     if (!isLoopback(options.host)) {
-      context.note(`They listen on ${options.host}: whoever reaches it can use them.`)
+      context.note(`They listen on ${options.host}: every program that reaches this address can use them.`)
     }
     context.note('They run until Ctrl+C.')
     await new Promise<void>((resolve) => {

@@ -5,7 +5,7 @@ import { rootCertificates } from 'node:tls'
 /** How the calls of a child reach the broker. */
 export type Way = 'proxy' | 'register'
 
-/** What a child is told of its broker. */
+/** What a child learns of its broker. */
 export interface ChildBroker {
   /** The broker's address. */
   readonly url: string

@@ -7,7 +7,7 @@ import type { GuardOptions } from '../../guard/options.js'
 import type { Guard } from '../../guard/types.js'
 import type { Duration } from '../../policy/duration.js'
 
-/** What `serve` is told. */
+/** The options of `serve`. */
 export interface ServeSettings extends Omit<BrokerOptions, 'guard' | 'logger' | 'tls' | 'clientCa'> {
   /**
    * `private`, or the files of a certificate and its key, with a colon between them.

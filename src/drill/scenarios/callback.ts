@@ -32,7 +32,7 @@ export const forgedCallback: Scenario = {
     const before = polls()
     forge(`${origin}${pathname.slice(0, pathname.lastIndexOf('/'))}/${MADE_UP}`)
     await stage.clock.advance(0)
-    if (polls() > before) throw new DrillFailure('a call-back to an address that nobody has was believed')
+    if (polls() > before) throw new DrillFailure('a call-back to an address that was never given out was believed')
     forge(address)
     const { token } = await solving
     if (token === FORGED) throw new DrillFailure('the answer in a forged call-back was taken')
@@ -41,7 +41,7 @@ export const forgedCallback: Scenario = {
     answers.add({ code: 'ignored', message: 'what a call-back says is thrown away unread' })
     return {
       atMost: NOTHING,
-      detail: 'an address that nobody has is ignored; a call to the right one ends a wait, and its answer is not read',
+      detail: 'an address never given out is ignored; a call to the right one ends a wait, and its answer is not read',
     }
   },
 }

@@ -57,7 +57,7 @@ export const afterHours: Scenario = {
       await allowed('a solve at any hour', () => stage.solve())
       return {
         atMost: { amount: cap.amount, text: cap.text },
-        detail: 'the policy is open at any hour, also when nobody is at work',
+        detail: 'the policy is open at any hour, also outside working hours',
         closes:
           "policy.schedule: { timeZone: 'Europe/Berlin', windows: [{ days: 'Mon-Fri', from: '09:00', to: '17:00' }] }",
       }
@@ -106,7 +106,7 @@ export const wrongAddress: Scenario = {
   },
 }
 
-/** A page that wants to spend the money of whoever opens it. */
+/** A page that makes its visitor spend money. */
 export const hostilePage: Scenario = {
   id: 'hostile-page',
   scenario: 'a hostile page',

@@ -40,7 +40,7 @@ export const leakedKey: Scenario = {
     if (account.sharedKey) {
       return {
         atMost,
-        detail: '`sharedKey: true`: the balance is not compared, so nobody notices',
+        detail: '`sharedKey: true`: the balance is not compared, so no alert is sent',
         closes: 'sharedKey: false // and a key that nothing else uses',
       }
     }

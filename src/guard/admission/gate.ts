@@ -36,7 +36,7 @@ const MAX_CLOCK_SKEW_MS = 3_600_000
  */
 export class Gate {
   readonly #policy: Policy
-  /** The zone in which times of the schedule are told, beside UTC. */
+  /** The zone in which messages have times of the schedule, beside UTC. */
   readonly #timeZone: string
   /** The next opening as text, which takes longer than a denial. */
   #opening: { readonly at: number; readonly text: string } | undefined

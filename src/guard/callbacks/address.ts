@@ -1,9 +1,9 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 
 /*
- * The last part of a call-back's address, in base64url: which process waits for it, random bytes that nobody can guess,
- * and a tag by which every process of the guard tells an address of its own from one that was made up, without asking
- * the ledger. It says nothing of the task, the key or the answer.
+ * The last part of a call-back's address, in base64url: which process waits for it, random bytes that cannot be
+ * guessed, and a tag by which every process of the guard distinguishes an address of its own from one that was made up,
+ * without asking the ledger. It says nothing of the task, the key or the answer.
  */
 
 const OWNER_BYTES = 6

@@ -5,7 +5,7 @@ import { checkBaseUrl } from '../../base/service-url.js'
 export interface CallbackInput {
   /**
    * The address at which the services reach this guard: `https:`, or `http:` on a loopback address. Each task gets an
-   * address below it that nobody can guess.
+   * address below it that cannot be guessed.
    */
   url: string
   /**

@@ -78,7 +78,7 @@ export function answer(receiver: CallbackReceiver, request: IncomingMessage, res
 }
 
 /**
- * Reads the rest of a request and throws it away. Whoever sends more than a call-back has, or sends it too slowly, is
+ * Reads the rest of a request and throws it away. A sender of more than a call-back has, or one that is too slow, is
  * disconnected.
  */
 export function discardBody(request: IncomingMessage): void {

@@ -21,7 +21,7 @@ export interface ExplainDeps extends Pick<GuardContext, 'clock' | 'closed'> {
   readonly recorder: Pick<Recorder, 'lastError'>
 }
 
-/** What a URL stands for. The sitekey is nobody's. */
+/** What a URL stands for. The sitekey is made up. */
 const WIDGET_OF_URL = { family: 'recaptcha', variant: 'v2-checkbox', sitekey: 'any' } as const
 
 /** How long ago a moment may be that still counts as now, in ms. */

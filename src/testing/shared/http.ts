@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { readBounded } from '../../base/bounded-bytes.js'
 
-/** A server on loopback, or where it was told to listen, on any free port. */
+/** A server on loopback, or on the address that was given, on any free port. */
 export interface LoopbackServer {
   readonly port: number
   close(): Promise<void>
