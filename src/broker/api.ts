@@ -12,6 +12,7 @@ import { narrowToken } from '../tokens/narrow.js'
 import {
   BROKER_PATHS,
   ERROR_STATUSES,
+  type endedShape,
   narrowRequestShape,
   reportRequestShape,
   solveRequestShape,
@@ -58,6 +59,7 @@ export class OwnInterface {
       [`POST ${BROKER_PATHS.solve}`, { purpose: 'spend', answer: (request, caller) => this.#solve(request, caller) }],
       [`POST ${BROKER_PATHS.report}`, { purpose: 'fetch', answer: (request, caller) => this.#report(request, caller) }],
       [`GET ${BROKER_PATHS.status}`, { purpose: 'read', answer: (_, caller) => this.#status(caller) }],
+      [`POST ${BROKER_PATHS.end}`, { purpose: 'read', answer: (_, caller) => this.#end(caller) }],
       [`POST ${BROKER_PATHS.narrow}`, { purpose: 'read', answer: (request) => narrowed(request) }],
     ])
   }
@@ -127,6 +129,12 @@ export class OwnInterface {
     const { id, good } = parseBody(request, reportRequestShape)
     const outcome = this.#deps.tasks.report(caller, id, good)
     return jsonReply(outcome === 'unknown' ? 404 : 200, { outcome })
+  }
+
+  /** A holder may give up its own token. What is above that needs the admin listener. */
+  async #end({ grant }: Caller): Promise<BrokerResponse> {
+    await this.#deps.host.revoke(grant)
+    return jsonReply(200, { revoked: true } satisfies z.output<typeof endedShape>)
   }
 
   /** Nothing of the key: what a holder of a token may know. */

@@ -66,6 +66,12 @@ export function openApi(version: string): object {
           responses: { 200: { description: 'The token, and the id of its last link' }, ...errors },
         },
       },
+      [BROKER_PATHS.end]: {
+        post: {
+          summary: 'Revokes the last link of the token, and with it every token below.',
+          responses: { 200: { description: 'Revoked' }, ...errors },
+        },
+      },
       [BROKER_PATHS.status]: {
         get: {
           summary: "The state of the token's budget.",

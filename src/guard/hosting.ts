@@ -45,6 +45,11 @@ export interface TaskHost extends Pick<GuardContext, 'name' | 'clock' | 'ownerId
   verify(token: string, purpose: TokenPurpose): Promise<Grant>
   /** The service whose dialect a token's clients speak, where the token states one. */
   wire(grant: Grant): ServiceName | undefined
+  /**
+   * Revokes the last link of the token that a grant stands for.
+   * @throws as `Guard.revokeToken`
+   */
+  revoke(grant: Grant): Promise<void>
   /** The state of a grant's own budget: one ledger operation. */
   budget(grant: Grant): Promise<BudgetStatus>
   /** @throws as `Grant.solve` */
@@ -89,6 +94,10 @@ export function addHost(
     callbacks,
     verify: (token, purpose) => guard.verifyFor(token, purpose),
     wire: (grant) => contextOf(grant).wire,
+    revoke: async (grant) => {
+      const { id } = contextOf(grant).links.at(-1) ?? {}
+      if (id !== undefined) await guard.revokeToken(id)
+    },
     budget: async (grant) => contextOf(grant).budgetStatus(),
     solve: async (grant, challenge, { signal, waitMs, observer }) =>
       pipeline.solve(contextOf(grant), challenge, { signal, waitMs }, observer),

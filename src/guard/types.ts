@@ -1017,10 +1017,11 @@ export interface Guard extends Grant, AsyncDisposable {
    */
   verifyToken(token: string): Promise<Grant>
   /**
-   * Revokes a link of tokens: no process reserves for it from now on, nor for any token that was narrowed from it.
+   * Revokes a link of tokens: no process reserves for it from now on, nor for any token that was narrowed from it. A
+   * guard without a key revokes its own token only.
    *
    * @param id the `id` of `issueToken`, or one of `describeToken`
-   * @throws SolveguardError `CONFIG_INVALID`, `GUARD_CLOSED`
+   * @throws SolveguardError `CONFIG_INVALID`, `GUARD_CLOSED`, `GUARD_WITHOUT_KEY`, `SOLVER_UNREACHABLE`
    * @throws DeniedError `LEDGER_UNAVAILABLE`: it is not revoked
    */
   revokeToken(id: string): Promise<void>

@@ -13,6 +13,7 @@ export const BROKER_PATHS = {
   status: '/v1/status',
   report: '/v1/report',
   narrow: '/v1/tokens/narrow',
+  end: '/v1/tokens/end',
   openapi: '/openapi.json',
   health: '/healthz',
   ready: '/readyz',
@@ -70,6 +71,9 @@ export const narrowRequestShape = z.object({
   wire: z.enum(SERVICE_NAMES).optional(),
   ttl: z.union([z.string(), z.number()]).optional(),
 })
+
+/** The reply to a token that was ended. */
+export const endedShape = z.object({ revoked: z.literal(true) })
 
 /** The HTTP status of an error, by its code: 401 for a token, 429 for what ends by itself, and so on. */
 export const ERROR_STATUSES = { token: 401, denied: 403, later: 429, request: 400, unavailable: 503 } as const

@@ -231,6 +231,7 @@ const READS: Readonly<Record<string, (rig: BrokerRig, token: string, id: string)
   submit: (rig, token) => rig.form('/in.php', FORM, { token }),
   status: (rig, token) => own(rig, 'GET', '/v1/status', token),
   narrow: (rig, token) => own(rig, 'POST', '/v1/tokens/narrow', token, { policy: {} }),
+  end: (rig, token) => own(rig, 'POST', '/v1/tokens/end', token),
   'own report': (rig, token, id) => own(rig, 'POST', '/v1/report', token, { id: Number(id), good: true }),
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 // biome-ignore lint/plugin: only the list of certificates
 import { rootCertificates } from 'node:tls'
+import { SERVICE_HOSTS } from '../../wires/services.js'
 
 /** How the calls of a child reach the broker. */
 export type Way = 'proxy' | 'register'
@@ -74,8 +75,32 @@ export function childEnvironment(
     proxy.username = 't'
     proxy.password = broker.token
     for (const name of PROXY_VARIABLES) child[name] = proxy.href.replace(/\/$/, '')
+    for (const name of EXCEPTION_VARIABLES) {
+      const exceptions = child[name]
+      if (exceptions !== undefined) child[name] = withoutServices(exceptions)
+    }
   }
   return child
+}
+
+/** Whether an environment names a proxy for HTTPS. */
+export function namesProxy(env: NodeJS.ProcessEnv): boolean {
+  return [...PROXY_VARIABLES, 'ALL_PROXY', 'all_proxy'].some((name) => Boolean(env[name]))
+}
+
+/** Exceptions to a proxy, without those by which calls to a service would go to the service, past the broker. */
+function withoutServices(exceptions: string): string {
+  const covers = (exception: string): boolean => {
+    const end = exception.replace(/:\d+$/, '').toLowerCase()
+    // A star is every host, and so is a name with a star in front for the programs that know it. Some programs compare
+    // the ends of names without a dot between them.
+    const name = end.replace(/^\*?\.?/, '')
+    return name.includes('*') || name === '' || HOSTS.some((host) => host.endsWith(name))
+  }
+  return exceptions
+    .split(/[\s,]+/)
+    .filter((exception) => exception !== '' && !covers(exception))
+    .join(',')
 }
 
 /** Names of variables whose value is a secret itself; others have an address or a path. */
@@ -84,6 +109,9 @@ const SECRET_NAME = /(?:KEY|TOKEN|SECRET|PASSWORD|SESSION)/i
 const CA_VARIABLES = ['SSL_CERT_FILE', 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'] as const
 /** Programs differ in which of the two they read. */
 const PROXY_VARIABLES = ['HTTPS_PROXY', 'https_proxy'] as const
+/** The hosts that are called without the proxy. */
+const EXCEPTION_VARIABLES = ['NO_PROXY', 'no_proxy'] as const
+const HOSTS = Object.keys(SERVICE_HOSTS)
 
 /** Where systems keep the certificates that they trust: Debian, Red Hat, Alpine and macOS, SUSE. */
 const SYSTEM_BUNDLES = [

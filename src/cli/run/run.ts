@@ -2,19 +2,25 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { SolveguardError } from '../../base/errors.js'
+import { systemClock } from '../../base/clock.js'
+import { DeniedError, messageOf, SolveguardError } from '../../base/errors.js'
+import { withTimeout } from '../../base/timeout.js'
 import { createGuard } from '../../guard/create.js'
 import type { Logger } from '../../guard/observability/log.js'
 import type { GuardOptions } from '../../guard/options.js'
 import type { Duration } from '../../policy/duration.js'
 import type { Money } from '../../policy/money.js'
 import type { NarrowingInput } from '../../policy/schema.js'
-import type { SecretProvider } from '../../secrets/provider.js'
+import type { SecretProvider, SecretVersions } from '../../secrets/provider.js'
 import { Secret } from '../../secrets/secret.js'
+import { describeToken } from '../../tokens/describe.js'
 import { narrowToken } from '../../tokens/narrow.js'
-import { startServing } from '../serve/serve.js'
+import { proxyUrlOf, startServing } from '../serve/serve.js'
 import { runChild } from './child.js'
-import { bundleWith, type ChildBroker, childEnvironment, type TakenOut, type Way } from './environment.js'
+import { bundleWith, type ChildBroker, childEnvironment, namesProxy, type TakenOut, type Way } from './environment.js'
+
+/** How long a store of keys may take, in ms. */
+const SECRET_TIMEOUT_MS = 30_000
 
 /** What a command is run with. */
 export interface RunOptions {
@@ -43,7 +49,7 @@ export interface RunResult {
   readonly problem?: string | undefined
   /** What its token has spent, in micro-dollars; undefined where that cannot be known. */
   readonly spent: Money | undefined
-  /** Whether the token is revoked. One that was narrowed from a token ends with its time to live. */
+  /** Whether the token is revoked. One at a broker that did not answer ends with its time to live. */
   readonly revoked: boolean
 }
 
@@ -75,6 +81,8 @@ async function underGuard(guardOptions: GuardOptions, options: RunOptions, folde
   const { logger, policy, ttl, env } = options
   // The environment as it was: a provider takes its variable out of it.
   const before = { ...env }
+  // Before the guard reads its key: no provider is asked twice at a time.
+  const taken = await takenOut(guardOptions, options.keep)
   const tokens = guardOptions.tokens ?? { keys: keyOfThisProcess() }
   const { guard, broker, stop } = await startServing(
     { ...guardOptions, tokens },
@@ -88,15 +96,14 @@ async function underGuard(guardOptions: GuardOptions, options: RunOptions, folde
       options,
       folder,
       before,
-      await takenOut(guardOptions, options.keep),
+      taken,
       {
         url: broker.url,
         token: issued.token,
         caFile,
-        // On loopback the broker takes plain HTTP on the same port: few clients speak TLS to a proxy.
-        proxyUrl: broker.url.replace('https:', 'http:'),
+        proxyUrl: proxyUrlOf(broker.url),
       }, // A proxy that the environment names leads where this one may not.
-      env.HTTPS_PROXY || env.https_proxy ? ['register'] : ['register', 'proxy'],
+      namesProxy(env) ? ['register'] : ['register', 'proxy'],
     )
     const revoked = await guard.revokeToken(issued.id).then(
       () => true,
@@ -117,10 +124,10 @@ async function behind(
   const subject = options.subject ?? subjectOf(options.command)
   const token = await narrowToken(held, options.policy, { ttl: options.ttl, subject })
   const taken = await takenOut(undefined, options.keep)
-  const reach = { url, token, caFile, proxyUrl: url }
+  const reach = { url, token, caFile, proxyUrl: proxyUrlOf(url) }
   // A broker elsewhere need not be a proxy, and refuses other hosts if it is one.
   const { exitCode, problem } = await runWith(options, folder, options.env, taken, reach, ['register'])
-  return { exitCode, problem, spent: await spentBehind(url, token, caFile), revoked: false }
+  return { exitCode, problem, ...(await endBehind(url, token, caFile)) }
 }
 
 function runWith(
@@ -140,16 +147,18 @@ function runWith(
   return runChild(command, child, hasTerminal)
 }
 
-/** What the guard's providers have, so that it is in no variable of the child. */
+/**
+ * What the guard's providers have, so that it is in no variable of the child: also where it comes from a store, because
+ * a variable may have been left over.
+ *
+ * @throws DeniedError for a store that does not answer: its key might be in the environment
+ */
 async function takenOut(options: GuardOptions | undefined, keep: readonly string[]): Promise<TakenOut> {
-  const providers = options ? [options.secret, ...(options.solvers ?? []).map(({ secret }) => secret)] : []
+  const { secret, solvers = [], tokens } = options ?? {}
+  const providers = [secret, ...solvers.map((account) => account.secret), tokens?.keys]
   const secrets: Secret[] = []
-  for (const provider of providers) {
-    // A store is not asked for this: what it has is not in the environment.
-    if (provider?.kind !== 'env' && provider?.kind !== 'file') continue
-    const found = await Promise.resolve()
-      .then(() => provider.fetch())
-      .catch(() => undefined)
+  for (const provider of new Set(providers)) {
+    const found = provider && (await versionsOf(provider))
     if (found) secrets.push(found.current.value, ...(found.previous ? [found.previous.value] : []))
   }
   return {
@@ -159,24 +168,51 @@ async function takenOut(options: GuardOptions | undefined, keep: readonly string
   }
 }
 
+/** @returns undefined where there is no key @throws DeniedError */
+async function versionsOf(provider: SecretProvider): Promise<SecretVersions | undefined> {
+  try {
+    return await withTimeout(Promise.resolve(provider.fetch()), {
+      clock: systemClock,
+      ms: SECRET_TIMEOUT_MS,
+      error: () =>
+        new DeniedError('SECRET_UNAVAILABLE', `${provider.place}: no answer within ${SECRET_TIMEOUT_MS} ms.`),
+    })
+  } catch (error) {
+    if (!(error instanceof SolveguardError)) {
+      throw new DeniedError('SECRET_UNAVAILABLE', `${provider.place}: ${messageOf(error)}`)
+    }
+    if (error.code === 'SECRET_MISSING') return undefined
+    throw error
+  }
+}
+
 /** A key for signing that is in no file: the token of one command is verified by this process only. */
 function keyOfThisProcess(): SecretProvider {
   const value = new Secret(randomBytes(32).toString('hex'))
   return { kind: 'process', place: 'this process', fetch: () => ({ current: { value, version: '1' } }) }
 }
 
-async function spentBehind(url: string, token: string, caFile: string | undefined): Promise<Money | undefined> {
+/** Revokes a token at a broker elsewhere. One that does not answer leaves it to its time to live. */
+async function endBehind(
+  url: string,
+  token: string,
+  caFile: string | undefined,
+): Promise<Pick<RunResult, 'spent' | 'revoked'>> {
   try {
     const ca = caFile === undefined ? undefined : readFileSync(caFile, 'utf8')
     const guard = await createGuard({ broker: url, token, ca })
     try {
       const { day } = await guard.status()
-      return (day.spent + day.reserved) as Money
+      const revoked = await guard.revokeToken(describeToken(token).links.at(-1)?.id ?? '').then(
+        () => true,
+        () => false,
+      )
+      return { spent: (day.spent + day.reserved) as Money, revoked }
     } finally {
       await guard.close()
     }
   } catch {
-    return undefined
+    return { spent: undefined, revoked: false }
   }
 }
 

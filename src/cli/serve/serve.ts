@@ -94,11 +94,15 @@ export function servingFacts({ broker, guard }: Serving, hasProxy: boolean): Ser
     url: broker.url,
     caFile: broker.caFile ?? null,
     adminUrl: broker.adminUrl ?? null,
-    // On loopback the same port takes plain HTTP, and few clients speak TLS to a proxy.
-    proxyUrl: hasProxy ? broker.url.replace(/^https:(?=\/\/(?:127\.|localhost|\[::1))/, 'http:') : null,
+    proxyUrl: hasProxy ? proxyUrlOf(broker.url) : null,
     guard: guard.name,
     pid: process.pid,
   }
+}
+
+/** The address of a broker's forward proxy. On loopback its port takes plain HTTP: few clients speak TLS to a proxy. */
+export function proxyUrlOf(url: string): string {
+  return url.replace(/^https:(?=\/\/(?:127\.|localhost|\[::1))/, 'http:')
 }
 
 /** The same for people: the lines that a client takes. `TOKEN` is a token of `solveguard token issue`. */

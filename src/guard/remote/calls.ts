@@ -7,7 +7,7 @@ import { type BearerCall, sendWithToken } from '../../egress/bearer.js'
 import { TransportError } from '../../egress/transport.js'
 import { formatMs } from '../../policy/duration.js'
 import type { Secret } from '../../secrets/secret.js'
-import { BROKER_PATHS, statusShape, type WireStatus } from '../../wires/broker.js'
+import { BROKER_PATHS, endedShape, statusShape, type WireStatus } from '../../wires/broker.js'
 import { aborted, closed } from '../errors.js'
 import { type RemoteOutcome, readJsonReply, readSolveReply } from './read-reply.js'
 
@@ -60,6 +60,16 @@ export class BrokerCalls {
     try {
       const call = { method: 'GET', path: BROKER_PATHS.status, token } as const
       return readJsonReply(await this.#send(call, SMALL_CALL_MS, undefined), statusShape, token)
+    } catch (error) {
+      throw error instanceof NotSent ? unreachable(error) : error
+    }
+  }
+
+  /** Revokes the token's last link. @throws SolveguardError */
+  async end(token: Secret): Promise<void> {
+    try {
+      const reply = await this.#send({ method: 'POST', path: BROKER_PATHS.end, token }, SMALL_CALL_MS, undefined)
+      readJsonReply(reply, endedShape, token)
     } catch (error) {
       throw error instanceof NotSent ? unreachable(error) : error
     }

@@ -62,8 +62,11 @@ class LightGuard extends RemoteGrant implements Guard {
     return this.#refuse('verifyToken')
   }
 
-  async revokeToken(): Promise<never> {
-    return this.#refuse('revokeToken')
+  /** Revokes its own token: with any other link, it is refused. */
+  async revokeToken(id: string): Promise<void> {
+    this.#checkOpen()
+    if (id !== this.token.claims.links.at(-1)?.id) this.#refuse('revokeToken of another token')
+    await this.#deps.calls.end(this.token.secret)
   }
 
   async pause(): Promise<never> {

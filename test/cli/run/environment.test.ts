@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { bundleWith, childEnvironment } from '../../../src/cli/run/environment.js'
+import { bundleWith, childEnvironment, namesProxy } from '../../../src/cli/run/environment.js'
 
 const KEY = '3f6c1a9d7e2b4c8f0a5d6e7f8091a2b3'
 const BROKER = {
@@ -77,6 +77,18 @@ describe('the environment of a command that has no key', () => {
     })
     expect(childEnvironment(env, BROKER, ['proxy'], NOTHING).NODE_OPTIONS).toBe('--max-old-space-size=512')
     expect(childEnvironment(env, BROKER, ['register'], NOTHING)).not.toHaveProperty('HTTPS_PROXY')
+  })
+
+  it('calls no service past the proxy, whatever the exceptions to a proxy are', () => {
+    const exceptions = 'localhost, 127.0.0.1 .internal,example.com:8080,2captcha.com,.capsolver.com,*.com,cloud,.,*'
+    const child = childEnvironment({ NO_PROXY: exceptions, no_proxy: '*' }, BROKER, ['proxy'], NOTHING)
+    expect(child).toMatchObject({ NO_PROXY: 'localhost,127.0.0.1,.internal,example.com:8080', no_proxy: '' })
+    expect(childEnvironment({ NO_PROXY: exceptions }, BROKER, ['register'], NOTHING).NO_PROXY).toBe(exceptions)
+  })
+
+  it.each(['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'])('keeps the proxy that %s names', (name) => {
+    expect(namesProxy({ [name]: 'http://egress.internal:3128' })).toBe(true)
+    expect(namesProxy({ [name]: '', HTTP_PROXY: 'http://egress.internal:3128' })).toBe(false)
   })
 
   it('trusts what it trusted before, and the broker', () => {

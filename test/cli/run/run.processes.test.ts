@@ -1,9 +1,17 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { compile } from '../../../scripts/compile.mjs'
+import { startBroker } from '../../../src/broker/server.js'
+import { createGuard } from '../../../src/guard/create.js'
+import { memoryLedger } from '../../../src/ledger/memory.js'
+import { usd } from '../../../src/policy/money.js'
+import { Secret } from '../../../src/secrets/secret.js'
+import { captchaAI } from '../../../src/solvers/captchaai.js'
+import { startSolverService } from '../../../src/testing/index.js'
 import { after } from '../../guard/support.js'
 import { leaks } from '../../support/key-leaks.js'
 import { testProject } from '../project.js'
@@ -20,14 +28,19 @@ beforeAll(async () => {
   copyFileSync(join(root, 'package.json'), join(built, 'package.json'))
 })
 
-async function project() {
-  const made = await testProject()
+async function project(config: object = {}) {
+  const made = await testProject(config)
   after(() => made.close())
   return made
 }
 
 /** Runs a command in a project. */
-async function ran(folder: string, args: readonly string[], whenStarted?: (pid: number) => void) {
+async function ran(
+  folder: string,
+  args: readonly string[],
+  whenStarted?: (pid: number) => void,
+  env: NodeJS.ProcessEnv = {},
+) {
   const child = spawn(process.execPath, [program, 'run', ...args], {
     cwd: folder,
     env: {
@@ -36,6 +49,7 @@ async function ran(folder: string, args: readonly string[], whenStarted?: (pid: 
       OTHER_KEY: KEY,
       VAULT_TOKEN: 'hvs.a-token-of-vault',
       HOME: folder,
+      ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -50,6 +64,34 @@ async function ran(folder: string, args: readonly string[], whenStarted?: (pid: 
   })
   const [exitCode] = await once(child, 'close')
   return { exitCode, stdout, stderr }
+}
+
+/** A broker with a guard, as it runs elsewhere, and a token of an operator's. */
+async function brokerElsewhere() {
+  const service = await startSolverService({ as: 'captchaai', keys: { [KEY]: 5 } })
+  after(() => service.close())
+  const stateDir = mkdtempSync(join(tmpdir(), 'solveguard-run-'))
+  const secret = { kind: 'test', place: 'a test', fetch: () => ({ current: { value: new Secret(KEY), version: '1' } }) }
+  const policy = { origins: ['https://staging.example.com'], budget: { perDay: usd(5) } }
+  const guard = await createGuard({
+    solver: captchaAI({ baseUrl: service.url }),
+    secret,
+    policy,
+    stateDir,
+    ledger: memoryLedger(),
+  })
+  const broker = await startBroker({ guard, tls: 'private', stateDir, proxy: true })
+  after(async () => {
+    await broker.close()
+    await guard.close()
+    rmSync(stateDir, { recursive: true })
+  })
+  const { token } = await guard.issueToken({ origins: policy.origins, budget: { perDay: usd(0.5) } }, { ttl: '1h' })
+  const { url, caFile = '' } = broker
+  const { hostname, port } = new URL(url)
+  const proxy = `http://t:${token}@${hostname}:${port}`
+  const env = { SOLVEGUARD_BROKER: url, SOLVEGUARD_BROKER_CA: caFile, SOLVEGUARD_TOKEN: token, HTTPS_PROXY: proxy }
+  return { guard, token, env }
 }
 
 const ASK = `
@@ -95,6 +137,46 @@ describe('solveguard run', () => {
       exitCode: code,
       stderr: expect.stringContaining('Its token is revoked.'),
     })
+  })
+
+  it('gives it no key of a store either, under whatever name, and nothing runs while the store is away', async () => {
+    const { folder, key } = await project({ secret: { exec: [process.execPath, 'store.cjs'] } })
+    writeFileSync(join(folder, 'store.cjs'), `console.log('${key}')`)
+    const { exitCode, stdout } = await ran(folder, ['--', 'env'])
+    expect({ exitCode, leaks: leaks(key, stdout) }).toEqual({ exitCode: 0, leaks: [] })
+    expect(stdout).toContain('SOLVEGUARD_TOKEN=')
+    writeFileSync(join(folder, 'store.cjs'), 'process.exit(1)')
+    expect(await ran(folder, ['--', 'env'])).toMatchObject({
+      exitCode: 5,
+      stdout: '',
+      stderr: expect.stringContaining('SECRET_UNAVAILABLE'),
+    })
+  })
+
+  it('behind a broker elsewhere gives it a narrower token, no trace of its own, and revokes it', async () => {
+    const { guard, token, env } = await brokerElsewhere()
+    const folder = mkdtempSync(join(tmpdir(), 'solveguard-run-'))
+    after(async () => rmSync(folder, { recursive: true }))
+    const script = `fetch('https://2captcha.com/res.php?key=any&action=getbalance').then(async (reply) => {
+      console.log(JSON.stringify({ balance: await reply.text(), env: process.env }))
+      process.exitCode = 7
+    })`
+    const node = [process.execPath, '-e', script]
+    const { exitCode, stdout, stderr } = await ran(folder, ['--per-day', '0.25', '--', ...node], undefined, env)
+    const child = JSON.parse(stdout) as { balance: string; env: Record<string, string> }
+    expect({ exitCode, balance: child.balance }).toEqual({ exitCode: 7, balance: '0.25' })
+    const { SOLVEGUARD_TOKEN: narrowed = '' } = child.env
+    expect(narrowed).not.toBe(token)
+    // A narrower token begins as the wider one does, without its signature.
+    const signature = token.slice(token.lastIndexOf('.') + 1)
+    expect(Object.entries(child.env).filter(([, value]) => value.includes(signature))).toEqual([])
+    expect(stderr).toContain('Spent $0.00. Its token is revoked.')
+    await expect(guard.verifyToken(narrowed)).rejects.toMatchObject({ code: 'TOKEN_REVOKED' })
+    await guard.verifyToken(token)
+
+    const curl = ['curl', '-s', 'https://2captcha.com/res.php?key=any&action=getbalance']
+    const proxied = await ran(folder, ['--per-day', '0.1', '--via', 'proxy', '--', ...curl], undefined, env)
+    expect(proxied).toMatchObject({ exitCode: 0, stdout: '0.1' })
   })
 
   it('says as a shell does that there is no such command', async () => {

@@ -199,6 +199,23 @@ describe('a guard that holds no key', () => {
     for (const call of calls) await expect(call).rejects.toMatchObject({ code: 'GUARD_WITHOUT_KEY' })
   })
 
+  it('revokes its own token, and what was narrowed from it, but not those above', async () => {
+    const { light, url, guard, token } = await lightRig()
+    const { token: narrowed, id } = await light.issueToken({}, { ttl: '1m' })
+    const { token: below } = await (await lightOver(url, narrowed)).issueToken({}, { ttl: '1m' })
+    const holder = await lightOver(url, narrowed)
+    await expect(holder.revokeToken(describeToken(token).links.at(-1)?.id ?? '')).rejects.toMatchObject({
+      code: 'GUARD_WITHOUT_KEY',
+    })
+    await holder.revokeToken(id)
+    for (const over of [narrowed, below]) {
+      await expect((await lightOver(url, over)).solve(challenge)).rejects.toMatchObject({ code: 'TOKEN_REVOKED' })
+    }
+    await expect(holder.revokeToken(id)).rejects.toMatchObject({ code: 'TOKEN_REVOKED' })
+    expect(await light.solve(challenge)).toMatchObject({ cost: 1_000 })
+    expect((await guard.status()).day.spent).toBe(1_000)
+  })
+
   it('is closed after close(), which ends what is under way', async () => {
     const { light } = await lightRig({ serviceOptions: { solveMs: 600_000 } })
     const solving = errorOf(light.solve(challenge))
