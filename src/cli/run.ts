@@ -3,7 +3,7 @@ import { VERSION } from '../base/version.js'
 import type { CommandDefinition } from './command.js'
 import { COMMANDS, type CommandRow, GROUPS } from './commands.js'
 import { type CliHost, type CommandContext, createContext } from './context.js'
-import { reportFailure } from './failure.js'
+import { reportFailure, usageError } from './failure.js'
 import { refuseSecrets } from './secret-arguments.js'
 
 /**
@@ -46,8 +46,10 @@ async function execute(args: readonly string[], context: CommandContext): Promis
     return exitCode
   } catch (error) {
     // The help was shown: because it was asked for, or because a group needs one of its commands.
-    if (error instanceof CommanderError && /^commander\.(help|version)/.test(error.code)) return error.exitCode && 2
-    throw error
+    if (!(error instanceof CommanderError) || !/^commander\.(help|version)/.test(error.code)) throw error
+    if (error.exitCode === 0) return 0
+    if (context.json) throw usageError('A command is missing: --help lists them.')
+    return 2
   }
 }
 
@@ -102,7 +104,13 @@ export async function createProgram(args: readonly string[], context: CommandCon
 
 function groupOf(program: Command, name: string): Command {
   const group = program.commands.find((each) => each.name() === name)
-  return group ?? program.command(name).description(GROUPS[name] ?? '')
+  return (
+    group ??
+    program
+      .command(name)
+      .description(GROUPS[name] ?? '')
+      .option('--json', 'prints JSON')
+  )
 }
 
 /** Whether these arguments are about this command. */

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Browser } from 'playwright'
-import { messageOf } from '../base/errors.js'
+import { messageOf, SolveguardError } from '../base/errors.js'
 import { makeFolder } from '../base/folder.js'
 import { CHROMIUM_FLAGS, findBrowser, noBrowser } from './browser.js'
 import { realDemo } from './real.js'
@@ -15,9 +15,14 @@ import { standInDemo } from './stand-in.js'
 export interface DemoCommand {
   readonly name: string
   readonly options: string
+  /**
+   * Whether a run that fails throws its error, for a caller that reports it in its own way.
+   * @default false: it is the last line of the report, and the exit code
+   */
+  readonly throws?: boolean | undefined
 }
 
-function helpOf({ name, options }: DemoCommand): string {
+function helpOf({ name, options }: Pick<DemoCommand, 'name' | 'options'>): string {
   const line = (args: string, text: string) => `${`${options} ${args}`.padEnd(36)}  ${text}`
   return [
     `${name.padEnd(36)}  the whole demo, on stand-ins: no key, no network, no money`,
@@ -61,11 +66,11 @@ export async function runDemo(args: readonly string[], command: DemoCommand): Pr
     write(helpOf(command))
     return 0
   }
-  return demo(report, values.headed, values.url)
+  return demo(report, values.headed, values.url, command.throws === true)
 }
 
 /** @returns the exit code */
-async function demo(report: DemoReport, headed: boolean, url: string | undefined): Promise<number> {
+async function demo(report: DemoReport, headed: boolean, url: string | undefined, throws: boolean): Promise<number> {
   const started = performance.now()
   let folder: string | undefined
   let incomplete = false
@@ -80,11 +85,11 @@ async function demo(report: DemoReport, headed: boolean, url: string | undefined
     report.end(true, `${text}, in ${((performance.now() - started) / 1000).toFixed(1)} s`)
     return 0
   } catch (error) {
-    report.end(false, firstLine(error))
-    if (!(error instanceof Interrupted)) return 1
     // The files of an incomplete run on stand-ins are of no use.
-    incomplete = url === undefined
-    return error.exitCode
+    incomplete = error instanceof Interrupted && url === undefined
+    if (throws) throw error instanceof SolveguardError ? error : new Error(firstLine(error))
+    report.end(false, firstLine(error))
+    return error instanceof Interrupted ? error.exitCode : 1
   } finally {
     await (await launching?.catch(() => undefined))?.close()
     await work?.catch(() => {})

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Page } from 'playwright'
 import type { Skipped } from '../adapters/engine/result.js'
 import { guardContext } from '../adapters/playwright/index.js'
-import { messageOf, printable } from '../base/errors.js'
+import { DeniedError, messageOf, printable, SolveguardError } from '../base/errors.js'
 import { createGuard } from '../guard/create.js'
 import { formatMs } from '../policy/duration.js'
 import { formatUsd, usd } from '../policy/money.js'
@@ -21,11 +21,15 @@ const BUDGET = usd(0.05)
 export async function realDemo({ report, folder, browser: launch }: DemoRun, address: string): Promise<string> {
   const page = originOf(address)
   if (!page.ok)
-    throw new Error(
+    throw new SolveguardError(
+      'COMMAND_INVALID',
       `--url takes the address of a page of yours, such as https://staging.example.com/login: ${page.reason}`,
     )
   if (!process.env.SOLVEGUARD_KEY)
-    throw new Error('--url needs your CaptchaAI key in the environment variable SOLVEGUARD_KEY')
+    throw new DeniedError(
+      'SECRET_MISSING',
+      '--url needs your CaptchaAI key in the environment variable SOLVEGUARD_KEY.',
+    )
   report.title(`solveguard — one guarded solve on ${page.record}, by CaptchaAI, with your key`)
   report.section('The main job')
   report.step({

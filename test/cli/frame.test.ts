@@ -75,6 +75,15 @@ describe('a command line', () => {
     expect(stdout).not.toContain('\u001b')
   })
 
+  it.each([[[]], [['audit']], [['token']], [['help', 'nothing']]])(
+    'of %j with --json has no command, which is an error as any other',
+    async (args) => {
+      const { exitCode, stdout } = await runCommandLine([...args, '--json'])
+      expect(exitCode).toBe(2)
+      expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'COMMAND_INVALID' } })
+    },
+  )
+
   it('with a command that there is not, suggests the nearest one', async () => {
     const { exitCode, stderr, stdout } = await runCommandLine(['demoo'])
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
@@ -189,6 +198,27 @@ describe('a command', () => {
     const nothing = await runCommandLine(['read', '--token', 'HUNTER2'])
     expect(nothing.exitCode).toBe(2)
     expect(nothing.stderr).not.toContain('HUNTER2')
+  })
+})
+
+describe('demo', () => {
+  it.each([
+    [['--url', 'nonsense'], {}, 2, 'COMMAND_INVALID'],
+    [['--url', 'https://staging.example.com'], { SOLVEGUARD_KEY: '' }, 4, 'SECRET_MISSING'],
+    [[], { CHROMIUM_PATH: '/dev/null' }, 1, 'COMMAND_FAILED'],
+  ])('with %j and %j fails in the shape of every command', async (args, env, expected, code) => {
+    const lines: string[] = []
+    const write = vi.spyOn(process.stdout, 'write').mockImplementation((line) => lines.push(String(line)) > 0)
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
+    try {
+      const { exitCode, stdout } = await runCommandLine(['demo', '--json', ...args])
+      expect(exitCode).toBe(expected)
+      expect(JSON.parse(stdout)).toMatchObject({ error: { code } })
+      expect(lines.join('')).not.toContain('demo failed')
+    } finally {
+      write.mockRestore()
+      vi.unstubAllEnvs()
+    }
   })
 })
 

@@ -11,6 +11,6 @@ export const command = defineCommand<{ headed?: true; url?: string; json?: true 
   async run(_, { headed, url, json }) {
     const { runDemo } = await import('../../demo/demo.js')
     const args = [...(headed ? ['--headed'] : []), ...(json ? ['--json'] : []), ...(url ? ['--url', url] : [])]
-    return runDemo(args, { name: 'npx solveguard demo', options: 'npx solveguard demo' })
+    return runDemo(args, { name: 'npx solveguard demo', options: 'npx solveguard demo', throws: true })
   },
 })
