@@ -169,7 +169,8 @@ export const CODES = {
   GUARD_PAUSED: {
     layer: 'spending',
     meaning: 'The guard, or the token or the subject of the solve, is paused; the message has the reason.',
-    remedy: 'Correct the cause, then call `guard.resume()`, with the token or the subject if that is what is paused.',
+    remedy:
+      'Correct the cause, then `npx solveguard resume` or `guard.resume()`, of the token or subject if that is paused.',
   },
   LEDGER_UNAVAILABLE: {
     layer: 'spending',
@@ -276,15 +277,15 @@ export const CODES = {
   },
   KEY_REFUSED: {
     meaning: 'The service does not accept the key. The guard is paused.',
-    remedy: 'Put a valid key into the secrets store, then call `guard.resume()`.',
+    remedy: 'Put a valid key into the secrets store, then `npx solveguard resume` or `guard.resume()`.',
   },
   ADDRESS_REFUSED: {
     meaning: 'The service does not accept calls from this address. The guard is paused.',
-    remedy: "White-list the address in the service's settings, then call `guard.resume()`.",
+    remedy: "White-list the address in the service's settings, then `npx solveguard resume` or `guard.resume()`.",
   },
   BALANCE_EMPTY: {
     meaning: "The account's balance is used up. The guard is paused.",
-    remedy: 'Top the account up, then call `guard.resume()`.',
+    remedy: 'Top the account up, then `npx solveguard resume` or `guard.resume()`.',
   },
 
   // The page's side.

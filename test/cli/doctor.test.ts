@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { systemClock } from '../../src/base/clock.js'
 import { type HostOptions, runCommandLine } from './host.js'
 import { type TestProject, testProject } from './project.js'
@@ -11,7 +11,10 @@ beforeEach(async () => {
   project = await testProject({ policy: { origins: ['https://staging.example.com'], budget: { perDay: '$5' } } })
 })
 
-afterEach(() => project.close())
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  await project.close()
+})
 
 interface Report {
   readonly exitCode: number
@@ -30,6 +33,14 @@ async function doctor(args: readonly string[] = [], more: HostOptions = {}): Pro
   const { exitCode, stdout, stderr } = await runCommandLine(['doctor', '--json', ...args], options)
   expect(stdout + stderr).not.toContain(project.key)
   return { exitCode, ...JSON.parse(stdout) }
+}
+
+const POLICY = { origins: ['https://staging.example.com'], budget: { perDay: '$5' } }
+
+/** Changes fields of the project's configuration. */
+function configure(fields: object) {
+  const file = join(project.folder, 'solveguard.config.json')
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...fields }))
 }
 
 const checkOf = ({ checks }: Report, name: string) => checks.find((each) => each.name === name)
@@ -78,6 +89,57 @@ describe('doctor', () => {
     ],
     ['service', 'a service that is away', () => project.service.close(), 'SOLVER_UNREACHABLE'],
     [
+      'network',
+      'a proxy that is away',
+      () => configure({ policy: { ...POLICY, egress: { proxy: 'http://127.0.0.1:9' } } }),
+      'SOLVER_UNREACHABLE',
+    ],
+    [
+      'network',
+      'an address that is not the expected one',
+      () =>
+        configure({
+          policy: { ...POLICY, egress: { expectIp: ['203.0.113.7/32'], ipCheckUrl: 'http://127.0.0.1:9' } },
+        }),
+      'EGRESS_UNVERIFIED',
+    ],
+    [
+      'secret',
+      'a store that is away',
+      () => {
+        vi.stubEnv('VAULT_TOKEN', 'x')
+        configure({ secret: { vault: { path: 'captcha', address: 'http://127.0.0.1:9' } } })
+      },
+      'SECRET_UNAVAILABLE',
+    ],
+    [
+      'ledger',
+      'a Redis that is away',
+      () => configure({ ledger: { redis: 'redis://127.0.0.1:9' } }),
+      'LEDGER_UNAVAILABLE',
+    ],
+    [
+      'audit',
+      'a folder that is none',
+      () => {
+        writeFileSync(join(project.folder, 'audit-log'), 'a file')
+        configure({ audit: { dir: 'audit-log' } })
+      },
+      'AUDIT_UNAVAILABLE',
+    ],
+    [
+      'audit',
+      'a folder in what is none',
+      () => configure({ audit: { dir: 'package.json/audit' } }),
+      'AUDIT_UNAVAILABLE',
+    ],
+    [
+      'ledger',
+      'a folder in what is none',
+      () => configure({ ledger: { dir: 'package.json/ledger' } }),
+      'LEDGER_UNAVAILABLE',
+    ],
+    [
       'policy',
       'no origins',
       () => writeFileSync(join(project.folder, 'solveguard.config.json'), '{ "secret": { "file": "secrets/key" } }'),
@@ -100,7 +162,7 @@ describe('doctor', () => {
     ],
   ])('%s: with %s ends with 6, and says what to do', async (name, _, spoil, code) => {
     await spoil()
-    const report = await doctor(name === 'service' ? [] : ['--offline'])
+    const report = await doctor(/^(service|network)$/.test(name) ? [] : ['--offline'])
     expect(report.exitCode).toBe(6)
     expect(checkOf(report, name)).toMatchObject({ state: 'failed', code, remedy: expect.stringMatching(/\w/) })
   })

@@ -170,6 +170,19 @@ describe('keys', () => {
     ])
   })
 
+  it('of a key that was replaced says that the new one is untried, and fits 80 columns', async () => {
+    await project.solve()
+    writeFileSync(join(project.folder, 'secrets/key'), 'f'.repeat(32))
+    const { accounts } = await json('keys')
+    expect(accounts[0].keys).toMatchObject([
+      { current: true, revocable: false, reason: expect.stringContaining('the next solve uses') },
+      { current: false, revocable: false, reason: expect.stringContaining('no solve has shown yet') },
+    ])
+    const { stdout } = await run(['keys'], inProject({ columns: 80 }))
+    const long = stdout.split('\n').filter((line) => line.length > 80 && !line.startsWith('captchaai  file '))
+    expect(long).toEqual([])
+  })
+
   it('says what is wrong with the store, and still shows what was used', async () => {
     await project.solve()
     writeFileSync(join(project.folder, 'secrets/key'), '')

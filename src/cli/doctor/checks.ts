@@ -11,13 +11,14 @@ import { durationMs, formatMs } from '../../policy/duration.js'
 import { formatTime } from '../../policy/format-time.js'
 import { formatUsd } from '../../policy/money.js'
 import { type PolicyInput, parsePolicy } from '../../policy/schema.js'
-import { accountsOf, readBalance, transportTo } from '../accounts.js'
+import { accountsOf, type CliAccount, readBalance, transportTo } from '../accounts.js'
 import { openGuard } from '../configuration.js'
 import { type Check, type CheckInput, type Finding, failed, ok, warning } from './check.js'
 
 /** A clock may differ by this much before signatures, tokens and days go wrong, ms. */
 const CLOCK_TOLERANCE_MS = 60_000
 const TIMEOUT_MS = 10_000
+const WRITABLE = 'Make it a place that this user may write to, or name another one.'
 
 /** The checks of a guard that holds the key, in the order of the layers. */
 export const GUARD_CHECKS: readonly Check[] = [
@@ -78,6 +79,13 @@ async function network({ context, configuration }: CheckInput): Promise<Finding>
   for (const account of accountsOf(configuration)) {
     const transport = transportTo(context, configuration, account)
     await transport.verify()
+    // Only a route that was tried holds: with no address expected, nothing was sent by now.
+    if (transport.route !== 'direct') {
+      const there = await timeAt(context, configuration, account).catch((error: unknown) => new Error(messageOf(error)))
+      if (there instanceof Error) {
+        return failed(`${transport.route}: ${there.message}`, 'Correct policy.egress, or start the proxy.', UNREACHABLE)
+      }
+    }
     routes.push(transport.address === undefined ? transport.route : `${transport.route}, from ${transport.address}`)
   }
   const found = [...new Set(routes)].join('; ')
@@ -90,6 +98,8 @@ async function network({ context, configuration }: CheckInput): Promise<Finding>
 async function ledger({ context, configuration, now }: CheckInput): Promise<Finding> {
   const made = ledgerOf(configuration.config, configuration.stateDir)
   const isFile = made.kind === 'file'
+  const place = made.place ?? configuration.stateDir
+  const inTheWay = isFile ? obstacle(place, 'file') : undefined
   try {
     const books = await openLedger({ ledger: made, clock: context.clock })
     context.defer(() => books.close())
@@ -110,12 +120,11 @@ async function ledger({ context, configuration, now }: CheckInput): Promise<Find
         'CLOCKS_DIFFER',
       )
     }
-    if (isFile) writable(made.place ?? configuration.stateDir)
-    return ok(found)
+    return inTheWay === undefined ? ok(found) : failed(`${found}; ${inTheWay}`, WRITABLE, 'LEDGER_UNAVAILABLE')
   } catch (error) {
-    if (!isFile || !isNoLedger(error) || exists(made.place ?? configuration.stateDir)) throw error
-    writable(made.place ?? configuration.stateDir)
-    return ok(`none yet: the first solve creates ${made.place ?? configuration.stateDir}`)
+    if (!isFile || !isNoLedger(error) || exists(place)) throw error
+    if (inTheWay !== undefined) return failed(inTheWay, WRITABLE, 'LEDGER_UNAVAILABLE')
+    return ok(`none yet: the first solve creates ${place}`)
   }
 }
 
@@ -127,7 +136,11 @@ async function audit({ context, configuration }: CheckInput): Promise<Finding> {
       findings.push(ok(`${kind}${place === undefined ? '' : ` ${place}`}: not read here`))
       continue
     }
-    writable(place)
+    const inTheWay = obstacle(place, 'folder')
+    if (inTheWay !== undefined) {
+      findings.push(failed(inTheWay, WRITABLE, 'AUDIT_UNAVAILABLE'))
+      continue
+    }
     if (!exists(place)) {
       findings.push(ok(`none yet: the first record creates ${place}`))
       continue
@@ -160,17 +173,21 @@ async function headsOf(context: CheckInput['context'], { config, stateDir }: Che
   }
 }
 
+const UNREACHABLE = 'SOLVER_UNREACHABLE'
+
+/** What a service's clock shows, by the way out of the policy. No key is sent. */
+function timeAt({ signal }: CheckInput['context'], { config }: CheckInput['configuration'], { solver }: CliAccount) {
+  const { proxy, localAddress } = config.policy?.egress ?? {}
+  return serviceTime(solver.baseUrl, { proxy, localAddress, ca: config.ca, timeoutMs: TIMEOUT_MS, signal })
+}
+
 async function clock({ context, configuration }: CheckInput): Promise<Finding> {
-  const { egress } = configuration.config.policy ?? {}
   const found: string[] = []
-  for (const { solver } of accountsOf(configuration)) {
-    const route = { proxy: egress?.proxy, localAddress: egress?.localAddress, ca: configuration.config.ca }
-    const asked = serviceTime(solver.baseUrl, { ...route, timeoutMs: TIMEOUT_MS, signal: context.signal })
-    const there = await asked.catch((error: unknown) => new Error(messageOf(error)))
-    if (there instanceof Error) {
-      const remedy = 'Check the network, and the proxy in policy.egress if there is one.'
-      return failed(there.message, remedy, 'SOLVER_UNREACHABLE')
-    }
+  for (const account of accountsOf(configuration)) {
+    const { solver } = account
+    const there = await timeAt(context, configuration, account).catch((error: unknown) => new Error(messageOf(error)))
+    // The network's line or the service's says what to do.
+    if (there instanceof Error) return { state: 'skipped', found: `${solver.name} was not reached: ${there.message}` }
     if (there === undefined) {
       found.push(`${solver.name} sends no time`)
       continue
@@ -222,15 +239,32 @@ function worst(findings: readonly Finding[]): Finding {
   return more.length === 0 ? first : { ...first, found: findings.map(({ found }) => found).join('; ') }
 }
 
-/** Throws unless a file or folder, or the nearest folder above it that exists, can be written. */
-function writable(path: string): void {
+/**
+ * What keeps this user from writing to a folder, or to a file; undefined if nothing does. Of what is not there yet, the
+ * nearest folder above it counts.
+ */
+function obstacle(path: string, kind: 'folder' | 'file'): string | undefined {
   let at = path
   while (!exists(at) && dirname(at) !== at) at = dirname(at)
-  accessSync(at, constants.W_OK)
+  const isFolder = statSync(at).isDirectory()
+  if (kind === 'file' && at === path) {
+    if (isFolder) return `${at} is a folder, and not a file`
+  } else if (!isFolder) return `${at} is not a folder`
+  try {
+    accessSync(at, constants.W_OK)
+    return undefined
+  } catch {
+    return `${at} is not writable for this user`
+  }
 }
 
+/** False also where a part of the path is a file. */
 function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch {
+    return false
+  }
 }
 
 /** What a check threw, as a failed one. */
@@ -240,6 +274,5 @@ export function findingOf(error: unknown, remedy: string): Finding {
     const { code } = error as DeniedError
     return failed(message, remedy, code)
   }
-  const isAccess = error instanceof Error && 'code' in error && /^E(ACCES|PERM|ROFS)$/.test(String(error.code))
-  return failed(message, isAccess ? 'Make it writable for this user.' : remedy)
+  return failed(message, remedy)
 }

@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { SolveResult } from '../../adapters/engine/result.js'
-import { messageOf } from '../../base/errors.js'
+import { messageOf, SolveguardError } from '../../base/errors.js'
 import type { Grant } from '../../guard/types.js'
 import type { CommandContext } from '../context.js'
 import { usageError } from '../failure.js'
@@ -22,6 +23,8 @@ interface AnyBrowser {
 }
 
 interface Launcher {
+  /** Throws where it knows of none. */
+  executablePath(): string
   launch(options: { executablePath?: string; headless: boolean; args: string[] }): Promise<AnyBrowser>
 }
 
@@ -33,10 +36,9 @@ const WIDGET_MS = 10_000
 /** Opens a page in a browser of the project, and solves what is due in it. */
 export async function solvePage(context: CommandContext, grant: Grant, url: string): Promise<SolveResult> {
   const { launcher, isPlaywright } = findTool(context.cwd)
-  const { CHROMIUM_PATH, PUPPETEER_EXECUTABLE_PATH } = context.env
-  const executablePath = CHROMIUM_PATH ?? (isPlaywright ? undefined : PUPPETEER_EXECUTABLE_PATH)
+  const executablePath = await browserFor(context, launcher, isPlaywright)
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
-  const browser = await opened('The browser did not start', () =>
+  const browser = await begun('The browser did not start', () =>
     launcher.launch({ headless: true, args, ...(executablePath && { executablePath }) }),
   )
   context.defer(() => browser.close())
@@ -45,7 +47,7 @@ export async function solvePage(context: CommandContext, grant: Grant, url: stri
   const captcha = await guarded(grant, made, isPlaywright)
   context.defer(() => captcha.close())
   const page = await made.newPage()
-  await opened(`The page could not be opened`, () => page.goto(url, { timeout: NAVIGATION_MS }))
+  await begun('The page could not be opened', () => page.goto(url, { timeout: NAVIGATION_MS }))
   // A widget's script loads later than the page. Where the policy does not name the page, nothing is waited for.
   const { layers } = await grant.explain(url)
   const isNamed = layers.every(({ layer, ok }) => layer !== 'origin' || ok)
@@ -81,10 +83,38 @@ function findTool(cwd: string): { readonly launcher: Launcher; readonly isPlaywr
   throw usageError('--url needs a browser tool: run `npm install playwright` (or puppeteer) in this project.')
 }
 
-async function opened<T>(what: string, open: () => Promise<T>): Promise<T> {
+/** The program to start; undefined: the tool's own, which is there. What `doctor` has found is taken before none. */
+async function browserFor(
+  { env: { CHROMIUM_PATH, PUPPETEER_EXECUTABLE_PATH } }: CommandContext,
+  launcher: Launcher,
+  isPlaywright: boolean,
+): Promise<string | undefined> {
+  const named = CHROMIUM_PATH ?? (isPlaywright ? undefined : PUPPETEER_EXECUTABLE_PATH)
+  if (named !== undefined || hasOwn(launcher)) return named
+  const { findBrowser, noBrowser } = await import('../../demo/browser.js')
+  const found = await findBrowser()
+  if (found) return found.path
+  throw failure(noBrowser())
+}
+
+/** Whether the tool's own browser is installed. */
+function hasOwn(launcher: Launcher): boolean {
   try {
-    return await open()
-  } catch (error) {
-    throw usageError(`${what} (${messageOf(error).split(/[\n·]/)[0]}).`)
+    return existsSync(launcher.executablePath())
+  } catch {
+    return false
   }
+}
+
+async function begun<T>(what: string, begin: () => Promise<T>): Promise<T> {
+  try {
+    return await begin()
+  } catch (error) {
+    throw failure(`${what} (${messageOf(error).split(/[\n·]/)[0]}).`)
+  }
+}
+
+/** Not used wrongly: something did not work. */
+function failure(sentence: string): SolveguardError {
+  return new SolveguardError('COMMAND_FAILED', sentence)
 }
