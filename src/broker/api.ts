@@ -3,6 +3,7 @@ import { isPromise, type MaybePromise } from '../base/async.js'
 import type { AnyChallenge } from '../base/challenge.js'
 import type { Clock } from '../base/clock.js'
 import { messageOf, SolveguardError } from '../base/errors.js'
+import { withTimeout } from '../base/timeout.js'
 import type { TaskHost, TokenPurpose } from '../guard/hosting.js'
 import type { Solution } from '../guard/types.js'
 import type { Duration } from '../policy/duration.js'
@@ -24,11 +25,14 @@ import { type DenialKind, kindOf } from './denials.js'
 import type { Metrics } from './metrics.js'
 import { openApi } from './openapi.js'
 import { credentialIn } from './read-request.js'
-import type { AcceptedTask, BrokerTasks } from './tasks.js'
+import { type AcceptedTask, type BrokerTasks, tooSlow } from './tasks.js'
 import { type BrokerRequest, type BrokerResponse, jsonReply, textReply } from './types.js'
 
 /** How often a stream of events has a comment, so that no proxy takes it for dead, in ms. */
 const KEEP_ALIVE_MS = 15_000
+
+/** How long the ledger may take until it counts as away, in ms. */
+const READY_WITHIN_MS = 3_000
 
 /** What the broker's own interface needs. */
 export interface OwnInterfaceDeps {
@@ -89,7 +93,9 @@ export class OwnInterface {
     const refuse = (error: unknown) => textReply(503, `the ledger does not answer: ${messageOf(error)}\n`)
     try {
       const facts = host.listFacts(`broker:${host.name}`)
-      return isPromise(facts) ? facts.then(() => textReply(200, 'ready\n'), refuse) : textReply(200, 'ready\n')
+      if (!isPromise(facts)) return textReply(200, 'ready\n')
+      const inTime = withTimeout(facts, { clock: host.clock, ms: READY_WITHIN_MS, error: tooSlow })
+      return inTime.then(() => textReply(200, 'ready\n'), refuse)
     } catch (error) {
       return refuse(error)
     }

@@ -63,7 +63,12 @@ export class Front implements Tunnels {
         this.#sniff(socket, secure, plain)
       })
     }
-    if (connect) server.on('connect', (request, socket) => connect(request, socket, this))
+    if (!connect) return
+    server.on('connect', (request, socket, head) => {
+      // What a client has sent without waiting for the reply.
+      if (head.length > 0) socket.unshift(head)
+      connect(request, socket, this)
+    })
   }
 
   /** What a connection tells of its requests. */

@@ -27,13 +27,15 @@ export function createHandler({ services, own, callbacks }: HandlerParts): Broke
       return textReply(403, 'This broker answers no requests that a browser makes for a page.')
     }
     const address = addressOf(request)
-    if (!address) return textReply(400, 'The address of this request cannot be read.')
+    if (!address) return replyToBadBody(request.url, 400)
     const reply = own.handle(request, address.path)
     if (reply) return reply
     const { service, path } = servicePrefix(address.path)
     return services.handle(request, path, address.query, service)
   }
 }
+
+const NO_PLAIN_PROXY = 'No requests for other addresses are answered here: clients use https and HTTPS_PROXY.'
 
 /**
  * The reply to a request that could not be read: too long, or cut off; and the last resort where answering failed. In
@@ -46,6 +48,7 @@ export function replyToBadBody(url: string, status: number): TextResponse {
     : status < 500
       ? ['ERROR_BAD_PARAMETERS', 'The request could not be read.']
       : ['ERROR_INTERNAL_SERVER_ERROR', 'The broker failed to answer; nothing is known of this request.']
+  if (/^https?:\/\//i.test(url)) return textReply(status, NO_PLAIN_PROXY)
   const { path } = servicePrefix(url.replace(/[?#].*$/s, ''))
   if (path === '/in.php' || path === '/res.php') return textReply(200, code)
   if (/^\/[a-zA-Z]+$/.test(path)) {

@@ -8,7 +8,7 @@ import { type CallbackReceiver, discardBody } from '../guard/hosting.js'
 import type { Logger } from '../guard/observability/log.js'
 import { writeAccessLine } from './access-log.js'
 import { replyToBadBody } from './handler.js'
-import type { BrokerHandler, BrokerRequest, BrokerResponse, RequestFacts } from './types.js'
+import { type BrokerHandler, type BrokerRequest, type BrokerResponse, type RequestFacts, textReply } from './types.js'
 
 /** The largest body, in bytes: nine pictures in base64 fit. */
 const MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -78,6 +78,8 @@ export function createListener(options: ListenerOptions): FastifyInstance {
     const status = (error as { statusCode?: number }).statusCode ?? 500
     return send(reply, replyToBadBody(request.raw.url ?? '/', status))
   })
+  // Fastify's own reply would repeat the address, with its query.
+  app.setNotFoundHandler((_, reply) => send(reply, textReply(405, 'This method is not known here.')))
   const facts = new WeakMap<object, RequestFacts>()
   app.all('/*', (request, reply) => {
     const { raw, body } = request

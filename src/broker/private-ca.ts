@@ -1,5 +1,15 @@
 import { createPublicKey, randomBytes, X509Certificate } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, SolveguardError } from '../base/errors.js'
 import { makeFolder } from '../base/folder.js'
@@ -107,8 +117,8 @@ function writeWhole(path: string, text: string, mode: number, overwrite: boolean
     } finally {
       closeSync(file)
     }
-    if (overwrite) rmSync(path, { force: true })
-    linkSync(draft, path)
+    if (overwrite) renameSync(draft, path)
+    else linkSync(draft, path)
   } catch (error) {
     // Another process was first.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error

@@ -25,7 +25,7 @@ import { BrokerTasks, type TaskCounts } from './tasks.js'
 import type { BrokerHandler } from './types.js'
 import { ServiceInterface } from './wires.js'
 
-/** A submit is answered within this time, in ms: the client `python-anticaptcha` gives up after five seconds. */
+/** Every request is answered within this time, in ms: the client `python-anticaptcha` gives up after five seconds. */
 const ANSWER_WITHIN_MS = 3_900
 const DRAIN_MS = 300_000
 
@@ -357,6 +357,7 @@ export function brokerHandler(
     host,
     tasks,
     authenticate,
+    answerWithinMs: ANSWER_WITHIN_MS,
     deliveries: parts.deliveries,
     onRequest: (endpoint, service, error) => metrics.count(endpoint, service, error),
   })

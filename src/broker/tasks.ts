@@ -2,6 +2,7 @@ import { randomInt, randomUUID } from 'node:crypto'
 import type { MaybePromise } from '../base/async.js'
 import { type AnyChallenge, withoutPictures } from '../base/challenge.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
+import { withTimeout } from '../base/timeout.js'
 import type { SubmittedTask, TaskHost } from '../guard/hosting.js'
 import type { Solution } from '../guard/types.js'
 import { ZERO } from '../policy/money.js'
@@ -161,16 +162,12 @@ export class BrokerTasks {
    *
    * @throws SolveguardError why nothing was submitted
    */
-  async submit(
-    caller: Caller,
-    { challenge, service, fields }: NewTask,
-    { acceptWaitMs, answerWithinMs } = this.#limits,
-  ): Promise<AcceptedTask> {
+  async submit(caller: Caller, task: NewTask, limits: Partial<TaskLimits> = {}): Promise<AcceptedTask> {
     if (this.#draining || this.#host.closed) throw draining()
     if (this.#tasks.size >= MAX_TASKS) throw busy(`The broker has ${MAX_TASKS} tasks; retry when some have ended.`)
     this.#waiting++
     try {
-      return await this.#submit(caller, { challenge, service, fields }, acceptWaitMs, answerWithinMs)
+      return await this.#submit(caller, task, { ...this.#limits, ...limits })
     } finally {
       this.#waiting--
     }
@@ -179,8 +176,7 @@ export class BrokerTasks {
   async #submit(
     caller: Caller,
     { challenge, service, fields }: NewTask,
-    acceptWaitMs: number,
-    answerWithinMs: number,
+    { acceptWaitMs, answerWithinMs }: TaskLimits,
   ): Promise<AcceptedTask> {
     const { clock } = this.#host
     const abort = new AbortController()
@@ -212,7 +208,7 @@ export class BrokerTasks {
     const keepMs = (caller.grant.policy.deadlineMs ?? 0) + GRACE_MS
     const solving = this.#host.solve(caller.grant, challenge, {
       signal: abort.signal,
-      waitMs: acceptWaitMs,
+      waitMs: Math.min(acceptWaitMs, answerWithinMs),
       observer: {
         begin: () => {
           // Its client has been answered already.
@@ -232,15 +228,14 @@ export class BrokerTasks {
       () => allow(),
       (error) => deny(error),
     )
-    const cancel = clock.after(answerWithinMs, () => deny(tooSlow()))
+    const accepted = allowed.then(() => this.#register(task, keepMs, abort.signal))
     try {
-      await allowed
-      await this.#register(task, keepMs)
+      await withTimeout(accepted, { clock, ms: answerWithinMs, error: tooSlow })
     } catch (error) {
       abort.abort()
+      this.#tasks.delete(task.id)
       throw error
     } finally {
-      cancel()
       registered()
     }
     this.counts.submitted++
@@ -263,18 +258,17 @@ export class BrokerTasks {
     this.counts.fetched++
   }
 
-  /** Stores a new task under an id that no other has, here and in the ledger. */
-  async #register(task: BrokerTask, keepMs: number): Promise<void> {
-    this.#tasks.set(task.id, task)
-    try {
-      while (!(await this.#shared.add(task, keepMs))) {
-        this.#tasks.delete(task.id)
-        task.id = this.#newId()
-        this.#tasks.set(task.id, task)
+  /** Stores a new task under an id that no other has, here and in the ledger. @param signal its client was refused */
+  async #register(task: BrokerTask, keepMs: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#tasks.set(task.id, task)
+      try {
+        if (await this.#shared.add(task, keepMs)) return
+      } catch (error) {
+        throw ledgerError(error)
       }
-    } catch (error) {
       this.#tasks.delete(task.id)
-      throw ledgerError(error)
+      task.id = this.#newId()
     }
   }
 
@@ -462,12 +456,13 @@ export class BrokerTasks {
   }
 
   /**
-   * Refuses new tasks, and resolves when every task was fetched or forgotten.
+   * Refuses new tasks, and resolves when every submit was answered, and every task fetched or forgotten.
    * @param withinMs resolves after this time in any case
    */
   drain(withinMs: number): Promise<void> {
     this.#draining = true
     const isDone = (): boolean => {
+      if (this.#waiting > 0) return false
       for (const { endedAt, fetched, error } of this.#tasks.values()) {
         if (endedAt === 0 || (!fetched && !error)) return false
       }
@@ -525,8 +520,12 @@ function draining(): SolveguardError {
   return new SolveguardError('BROKER_DRAINING', 'This broker is about to stop and takes no new tasks; ask another one.')
 }
 
-function tooSlow(): DeniedError {
-  return new DeniedError('LEDGER_UNAVAILABLE', 'The layers did not answer in time; nothing was submitted. Try again.')
+/** The error of a request that the ledger, the secrets store or another layer has not answered in time. */
+export function tooSlow(): DeniedError {
+  return new DeniedError(
+    'LEDGER_UNAVAILABLE',
+    'The ledger, or another layer, did not answer in time. What was submitted all the same is counted. Try again.',
+  )
 }
 
 function lost(): SolveguardError {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { isPromise, type MaybePromise, promised } from '../base/async.js'
-import { messageOf, SolveguardError } from '../base/errors.js'
+import { SolveguardError } from '../base/errors.js'
+import { withTimeout } from '../base/timeout.js'
 import type { TaskHost, TokenPurpose } from '../guard/hosting.js'
 import { callbackRequest } from '../wires/callback.js'
 import { challengeOf } from '../wires/challenge.js'
@@ -11,7 +12,7 @@ import type { Deliveries } from './deliveries.js'
 import { denialReply, isBusy, refusal } from './denials.js'
 import { serviceByMarks, serviceOfHost, type WireFamily, wireOf } from './dialects.js'
 import { credentialIn, header, rawRequest } from './read-request.js'
-import type { AcceptedTask, BrokerTasks, PollResult } from './tasks.js'
+import { type AcceptedTask, type BrokerTasks, type NewTask, type PollResult, tooSlow } from './tasks.js'
 import { type BrokerRequest, type BrokerResponse, JSON_TYPE, textReply } from './types.js'
 
 /** For how long a balance and the number of threads are used, in ms: clients ask for them before every task. */
@@ -27,6 +28,8 @@ export interface WiresDeps {
   readonly host: TaskHost
   readonly tasks: BrokerTasks
   readonly authenticate: Authenticate
+  /** Every request is answered within this time, in ms. */
+  readonly answerWithinMs: number
   /** Calls clients back. @default no client is called back */
   readonly deliveries?: Deliveries | undefined
   /** Called with what each request asked for, and how it ended. */
@@ -68,6 +71,13 @@ export class ServiceInterface {
     if (!raw) {
       return this.#reply(decoded, first.service, [refusal('request', first.service, 'The body could not be read.')])
     }
+    if (request.method !== 'GET' && request.method !== 'POST') {
+      return this.#reply(decoded, first.service, [refusal('request', first.service, 'Send a GET or a POST.')])
+    }
+    const { clock } = this.#deps.host
+    const until = clock.monotonic() + this.#deps.answerWithinMs
+    const leftMs = (): number => Math.max(0, until - clock.monotonic())
+    const inTime = <T>(work: Promise<T>) => withTimeout(work, { clock, ms: leftMs(), error: tooSlow })
     const credential = request.credential ?? (decoded.key || credentialIn(request))
     const marked = named ?? serviceByMarks(decoded, header(request, 'user-agent'))
     const refuseWith = (reply: (service: ServiceName) => WireReply): BrokerResponse => {
@@ -77,7 +87,7 @@ export class ServiceInterface {
     if (!credential || credential.length > MAX_CREDENTIAL_LENGTH) {
       return refuseWith((service) => refusal('token', service, 'The request has no token where its key would be.'))
     }
-    const refuse = (error: unknown) => refuseWith((service) => denialReply(asError(error), service))
+    const refuse = (error: unknown) => refuseWith((service) => errorReply(error, service))
     const perform = (caller: Caller): MaybePromise<BrokerResponse> => {
       const answer = performAs(caller)
       return isPromise(answer) ? answer.then((ready) => withToken(ready, caller)) : withToken(answer, caller)
@@ -93,15 +103,17 @@ export class ServiceInterface {
         return this.#reply(other.wire(raw) ?? own, other.service, replies)
       }
       try {
-        const done = this.#perform(caller, own, service, encode)
-        return isPromise(done) ? done.catch((error) => this.#fail(own, service, error)) : done
+        const done = this.#perform(caller, own, service, encode, leftMs())
+        if (!isPromise(done)) return done
+        // A submit ends in time by itself: it has to abort what it began.
+        return (own.endpoint === 'in' ? done : inTime(done)).catch((error) => this.#fail(own, service, error))
       } catch (error) {
         return this.#fail(own, service, error)
       }
     }
     try {
       const caller = this.#deps.authenticate(credential, this.#purposeOf(decoded))
-      return isPromise(caller) ? caller.then(perform, refuse) : perform(caller)
+      return isPromise(caller) ? inTime(caller).then(perform, refuse) : perform(caller)
     } catch (error) {
       return refuse(error)
     }
@@ -131,11 +143,12 @@ export class ServiceInterface {
     request: DecodedRequest,
     service: ServiceName,
     encode: (replies: readonly WireReply[], of: ServiceName | undefined) => BrokerResponse,
+    leftMs: number,
   ): MaybePromise<BrokerResponse> {
     const { endpoint, ids = [] } = request
     switch (endpoint) {
       case 'in':
-        return this.#submit(caller, request, service)
+        return this.#submit(caller, request, service, leftMs)
       case 'res': {
         const poll = (id: string) => this.#deps.tasks.poll(caller, parseId(id, this.#deps.host.name))
         const replies = (results: readonly PollResult[]): BrokerResponse => {
@@ -170,7 +183,12 @@ export class ServiceInterface {
     }
   }
 
-  async #submit(caller: Caller, request: DecodedRequest, service: ServiceName): Promise<BrokerResponse> {
+  async #submit(
+    caller: Caller,
+    request: DecodedRequest,
+    service: ServiceName,
+    answerWithinMs: number,
+  ): Promise<BrokerResponse> {
     const { task, fields } = request
     const refuse = (kind: Parameters<typeof refusal>[0], sentence: string): BrokerResponse =>
       this.#reply(request, service, [refusal(kind, service, sentence)])
@@ -196,21 +214,17 @@ export class ServiceInterface {
     const challenge = challengeOf(task, pageUrl)
     if (!challenge) return refuse('unsupported', 'The type or method of this task is not known.')
     try {
-      const accepted = await this.#deps.tasks.submit(caller, {
-        challenge,
-        service,
-        fields: answerFields(task.fields),
-      })
+      const task: NewTask = { challenge, service, fields: answerFields(request.task?.fields ?? {}) }
+      const accepted = await this.#deps.tasks.submit(caller, task, { answerWithinMs })
       const id = formatId(accepted.id, service, this.#deps.host.name)
       if (callback !== '') this.#callBack(accepted, id, service, callback)
       return this.#reply(request, service, [{ value: id }])
     } catch (error) {
-      const denial = asError(error)
-      if (isBusy(denial)) {
+      if (error instanceof SolveguardError && isBusy(error)) {
         if (this.#busy.size >= MAX_CACHED) this.#busy.clear()
         this.#busy.set(caller.id, this.#deps.host.clock.monotonic() + BUSY_FOR_MS)
       } else this.#busy.delete(caller.id)
-      return this.#reply(request, service, [denialReply(denial, service)])
+      return this.#fail(request, service, error)
     }
   }
 
@@ -254,7 +268,7 @@ export class ServiceInterface {
   }
 
   #fail(request: DecodedRequest, service: ServiceName, error: unknown): BrokerResponse {
-    return this.#reply(request, service, [denialReply(asError(error), service)])
+    return this.#reply(request, service, [errorReply(error, service)])
   }
 
   #reply(request: DecodedRequest, service: ServiceName, replies: readonly WireReply[]): BrokerResponse {
@@ -362,6 +376,8 @@ function sentenceOf(error: string): string {
   return SENTENCES[error] ?? 'The request is not valid.'
 }
 
-function asError(error: unknown): SolveguardError {
-  return error instanceof SolveguardError ? error : new SolveguardError('SOLVER_ERROR', messageOf(error))
+/** Of an error that is none of this package's nothing is told: its text may have anything. */
+function errorReply(error: unknown, service: ServiceName): WireReply {
+  if (error instanceof SolveguardError) return denialReply(error, service)
+  return refusal('internal', service, 'The broker failed to answer; nothing is known of this request.')
 }

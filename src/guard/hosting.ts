@@ -4,6 +4,7 @@ import { SolveguardError } from '../base/errors.js'
 import type { Fact, NewFact } from '../ledger/ledger.js'
 import type { ServiceName } from '../wires/services.js'
 import type { CallbackReceiver } from './callbacks/receive.js'
+import { ledgerDown } from './errors.js'
 import { PolicyGrant } from './grant.js'
 import type { GuardContext } from './ports.js'
 import type { Recovery } from './service/recovery.js'
@@ -50,7 +51,10 @@ export interface TaskHost extends Pick<GuardContext, 'name' | 'clock' | 'ownerId
    * @throws as `Guard.revokeToken`
    */
   revoke(grant: Grant): Promise<void>
-  /** The state of a grant's own budget: one ledger operation. */
+  /**
+   * The state of a grant's own budget: one ledger operation.
+   * @throws DeniedError `LEDGER_UNAVAILABLE`
+   */
   budget(grant: Grant): Promise<BudgetStatus>
   /** @throws as `Grant.solve` */
   solve(grant: Grant, challenge: AnyChallenge, options: HostedSolve): Promise<Solution>
@@ -98,7 +102,10 @@ export function addHost(
       const { id } = contextOf(grant).links.at(-1) ?? {}
       if (id !== undefined) await guard.revokeToken(id)
     },
-    budget: async (grant) => contextOf(grant).budgetStatus(),
+    budget: async (grant) => {
+      const context = contextOf(grant)
+      return context.budgetStatus().catch((error) => Promise.reject(ledgerDown(error)))
+    },
     solve: async (grant, challenge, { signal, waitMs, observer }) =>
       pipeline.solve(contextOf(grant), challenge, { signal, waitMs }, observer),
     // What was submitted in time is followed to its end, whatever the time is now.

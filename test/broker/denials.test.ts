@@ -300,3 +300,50 @@ describe('a client of CaptchaAI that is refused for want of room', () => {
     })
   })
 })
+
+describe('a client that asks for something while the ledger is away', () => {
+  const ASKED: Readonly<Record<string, readonly [path: string, form: Record<string, string>, task: object]>> = {
+    'its balance': ['Balance', { action: 'getbalance' }, {}],
+    'its threads': ['', { action: 'threadsinfo' }, {}],
+    "another broker's task": ['TaskResult', { action: 'get', id: '1234567' }, { taskId: 1234567 }],
+  }
+  it.each(Object.entries(ASKED))(
+    'is told that for %s, and no word of the ledger itself',
+    async (_, [path, form, task]) => {
+      const fail = () => {
+        throw new Error('No space left on /var/lib/secret-place')
+      }
+      for (const dialect of DIALECTS) {
+        const as = dialect === 'twocaptcha tasks' ? 'twocaptcha' : dialect
+        let isAway = false
+        const ledger = memoryLedgerWith({})
+        const flaky = new Proxy(ledger, {
+          get: (target, name: keyof Ledger) => {
+            const value = target[name]
+            if (isAway && (name === 'usage' || name === 'listFacts')) return fail
+            return typeof value === 'function' ? value.bind(target) : value
+          },
+        })
+        const rig = await brokerRig({ as, ledger: flaky })
+        rig.guard.on('alert', () => {})
+        isAway = true
+        if (dialect === 'captchaai' || dialect === 'twocaptcha') {
+          const reply = await rig.form(`/${as}/res.php`, { ...form, json: '1' })
+          expect([dialect, JSON.parse(reply).request]).toEqual([dialect, 'ERROR_INTERNAL_SERVER_ERROR'])
+          expect(await rig.form(`/${as}/res.php`, form)).toBe('ERROR_INTERNAL_SERVER_ERROR')
+        } else if (path !== '') {
+          const reply = await rig.json(`/${as}/get${path}`, task)
+          const errorId = dialect === 'capsolver' ? 1 : 110
+          expect([dialect, reply]).toEqual([
+            dialect,
+            {
+              errorId,
+              errorCode: 'ERROR_INTERNAL_SERVER_ERROR',
+              errorDescription: expect.stringMatching(/The ledger/),
+            },
+          ])
+        }
+      }
+    },
+  )
+})

@@ -20,6 +20,16 @@ async function socketTo(port: number): Promise<Socket> {
   return socket
 }
 
+/** Sends bytes, and resolves with all that comes back until the connection is closed. */
+async function exchange(port: number, text: string): Promise<string> {
+  const socket = await socketTo(port)
+  const parts: Buffer[] = []
+  socket.on('error', () => {}).on('data', (part) => parts.push(part))
+  socket.end(text)
+  await once(socket, 'close')
+  return Buffer.concat(parts).toString('latin1')
+}
+
 describe('startBroker', () => {
   it('does not listen on an address that is not loopback without TLS', async () => {
     const { guard } = await rig()
@@ -164,6 +174,49 @@ describe('a server of a broker', () => {
     }
     expect(service.tasks).toEqual([])
     expect(await (await fetch(`${url}/in.php?${query()}`)).text()).toMatch(/^OK/)
+  })
+
+  it('buys nothing for a method that no client uses, and repeats nothing of what was sent', async () => {
+    const { port, service } = await serverRig()
+    const at = `/in.php?${query()}`
+    for (const method of ['HEAD', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE', 'PROPFIND', 'SEARCH', 'LOCK']) {
+      const reply = await exchange(port, `${method} ${at} HTTP/1.1\r\nHost: x\r\n\r\n`)
+      expect([method, reply.split('\r\n')[0]]).toEqual([method, expect.stringMatching(/^HTTP\/1\.1 (?:200|405) /)])
+      expect([method, leaks(TOKEN, reply), leaks(SITEKEY, reply)]).toEqual([method, [], []])
+      if (!/^HTTP\/1\.1 405|^HEAD/.test(reply) && method !== 'HEAD') expect(reply).toContain('ERROR_BAD_PARAMETERS')
+    }
+    expect(service.requests).toEqual([])
+  })
+
+  it('answers what is no request for it without repeating it, and buys nothing', async () => {
+    const { port, service } = await serverRig()
+    const post = (head: string, body = '') => `POST /in.php HTTP/1.1\r\nHost: x\r\n${head}\r\n\r\n${body}`
+    const requests: Readonly<Record<string, readonly [text: string, reply: RegExp]>> = {
+      'as to a proxy': [
+        `GET http://api.2captcha.com/in.php?${query()} HTTP/1.1\r\nHost: api.2captcha.com\r\n\r\n`,
+        /^HTTP\/1\.1 400 [\s\S]*HTTPS_PROXY/,
+      ],
+      'as to another one': [
+        `GET http://example.com/?key=${TOKEN} HTTP/1.1\r\nHost: example.com\r\n\r\n`,
+        /^HTTP\/1\.1 400 /,
+      ],
+      'of no path': [`OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n`, /^HTTP\/1\.1 400 /],
+      'too many fields': [
+        `GET /in.php?${query()}${'&a=1'.repeat(600)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+        /^HTTP\/1\.1 200 [\s\S]*ERROR_BAD_PARAMETERS$/,
+      ],
+      'two lengths': [post(`Content-Length: 5\r\nContent-Length: 6`, '12345'), /^HTTP\/1\.1 400 /],
+      'a length and chunks': [post(`Content-Length: 5\r\nTransfer-Encoding: chunked`, '0\r\n\r\n'), /^HTTP\/1\.1 400 /],
+      'two bodies where one was announced': [post(`Content-Length: 9`, `key=a&b=c${query()}`), /HTTP\/1\.1 400 /],
+      'HTTP/2': ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', /^HTTP\/1\.1 400 /],
+      'no host': [`GET /in.php?${query()} HTTP/1.1\r\n\r\n`, /^HTTP\/1\.1 400 /],
+    }
+    for (const [name, [text, expected]] of Object.entries(requests)) {
+      const reply = await exchange(port, text)
+      expect([name, reply]).toEqual([name, expect.stringMatching(expected)])
+      expect([name, leaks(TOKEN, reply)]).toEqual([name, []])
+    }
+    expect(service.tasks).toEqual([])
   })
 
   it('keeps the tasks of a client that hangs up after each submit, and counts their answers', async () => {

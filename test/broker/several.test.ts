@@ -172,6 +172,26 @@ describe('a broker that drains', () => {
     expect(drained).toBe(true)
   })
 
+  it('waits for a submit that has not been answered yet, and for its answer', async () => {
+    const { clock, service } = await stage()
+    const budget = { perDay: usd(1), concurrent: 1 }
+    const a = await brokersOf(service, clock, { acceptWaitMs: 3_000, policy: { budget } })()
+    const first = await submitTo(a, clock)
+    const second = a.form('/in.php', FORM)
+    await expect.poll(() => a.tasks.waiting).toBe(1)
+    let drained = false
+    const draining = a.tasks.drain(300_000).then(() => {
+      drained = true
+    })
+    expect(await pollUntilDone(a, clock, first)).toMatch(/^OK\|/)
+    const id = (await settleWith(clock, second, 50)).slice(3)
+    expect(id).toMatch(/^\d+$/)
+    expect(drained).toBe(false)
+    expect(await pollUntilDone(a, clock, id)).toMatch(/^OK\|/)
+    await settleWith(clock, draining, 100)
+    expect(drained).toBe(true)
+  })
+
   it('ends when the time for it is over, though an answer was not fetched', async () => {
     const { clock, broker } = await stage()
     const a = await broker()

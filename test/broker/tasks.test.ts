@@ -3,7 +3,8 @@ import type { Ledger } from '../../src/ledger/ledger.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
 import { manualClock } from '../../src/testing/clock.js'
-import { settleWith } from '../guard/support.js'
+import { startSolverService } from '../../src/testing/service/index.js'
+import { after, settleWith } from '../guard/support.js'
 import { type BrokerRig, brokerRig, PAGE, SITEKEY, send, TOKEN, untilDone } from './support.js'
 
 const TASK = { type: 'RecaptchaV2TaskProxyless', websiteURL: PAGE, websiteKey: SITEKEY }
@@ -162,6 +163,62 @@ describe('a submit', () => {
     expect(await ledger.usage('tests', clock.now())).toMatchObject({ spent: 0, reserved: 0 })
   })
 
+  it.each<[string, (name: keyof Ledger, scope: string) => boolean]>([
+    ['says nothing of the handle', (name, scope) => name === 'listFacts' && scope.startsWith('handle/')],
+    ['does not take the reservation', (name) => name === 'reserve'],
+    [
+      'does not take the task for the other brokers',
+      (name, scope) => name === 'setFact' && /^broker:tests\/\d/.test(scope),
+    ],
+  ])('is answered within four seconds where the ledger %s', async (_, hangs) => {
+    const clock = manualClock()
+    const { ledger, hung, hang, release } = hangingLedger(hangs)
+    const service = await startSolverService({ clock, price: 0.001 })
+    after(() => service.close())
+    const issuer = await brokerRig({ clock, ledger, service, byTokens: true })
+    const { handle = '' } = await issuer.guard.issueToken({}, { handle: true })
+    const rig = await brokerRig({ clock, ledger: hung, service, byTokens: true, acceptWaitMs: 3_000 })
+    rig.guard.on('alert', () => {})
+    hang()
+    const startedAt = clock.now()
+    const submit = rig.form('/in.php', FORM, { token: handle })
+    expect(await settleWith(clock, submit, 50)).toBe('ERROR_INTERNAL_SERVER_ERROR')
+    expect(clock.now() - startedAt).toBeLessThan(4_001)
+    expect(rig.tasks.waiting).toBe(0)
+    expect(rig.tasks.kept).toBe(0)
+    release()
+    // Whatever the service has taken is counted.
+    await clock.advance(10_000)
+    const { spent, reserved } = await ledger.usage('tests', clock.now())
+    expect(spent + reserved).toBeGreaterThanOrEqual(service.charged)
+  })
+
+  it.each(['usage', 'listFacts'] as const)(
+    'and so is every other request, where the ledger hangs (%s)',
+    async (name) => {
+      const clock = manualClock()
+      const { hung, hang, release } = hangingLedger((asked) => asked === name)
+      const rig = await brokerRig({ clock, ledger: hung, byTokens: true })
+      const { token } = await rig.guard.issueToken({})
+      hang()
+      const asked: readonly (() => Promise<unknown>)[] = [
+        () => rig.form('/res.php', { action: 'getbalance' }, { token }),
+        () => rig.form('/res.php', { action: 'threadsinfo' }, { token }),
+        () => rig.form('/res.php', { action: 'get', id: '1234567' }, { token }),
+        () => rig.form('/res.php', { action: 'get', ids: '1234567,1234568' }, { token }),
+        () => rig.form('/res.php', { action: 'reportbad', id: '1234567' }, { token }),
+        () => rig.json('/getBalance', {}, { token }),
+        async () => (await send(rig.handler, 'GET', '/readyz')).body,
+      ]
+      for (const ask of asked) {
+        const startedAt = clock.now()
+        expect(await settleWith(clock, ask(), 50)).toBeDefined()
+        expect(clock.now() - startedAt).toBeLessThan(4_001)
+      }
+      release()
+    },
+  )
+
   it('is refused where the ledger cannot tell the other brokers of it', async () => {
     const ledger = memoryLedger()
     let fail = false
@@ -239,6 +296,35 @@ describe('an answer that nobody fetches', () => {
     expect(await rig.form('/res.php', { action: 'get', id })).toBe('ERROR_WRONG_CAPTCHA_ID')
   })
 })
+
+/** A ledger some of whose calls have no answer between `hang` and `release`. */
+function hangingLedger(hangs: (name: keyof Ledger, scope: string) => boolean) {
+  const ledger = memoryLedger()
+  let held: (() => void)[] | undefined
+  const hung = new Proxy(ledger, {
+    get: (target, name: keyof Ledger) => {
+      const value = target[name]
+      if (typeof value !== 'function') return value
+      return (...args: unknown[]) => {
+        const [first] = args
+        const scope = typeof first === 'string' ? first : ((first as { scope?: string } | undefined)?.scope ?? '')
+        const answer = () => Reflect.apply(value, target, args)
+        const waiting = held
+        if (!waiting || !hangs(name, scope)) return answer()
+        return new Promise((resolve) => waiting.push(() => resolve(answer())))
+      }
+    },
+  })
+  const hang = (): void => {
+    held = []
+  }
+  const release = (): void => {
+    const waiting = held ?? []
+    held = undefined
+    for (const go of waiting) go()
+  }
+  return { ledger, hung, hang, release }
+}
 
 function proxied(ledger: Ledger, overrides: Partial<Ledger>): Ledger {
   return new Proxy(ledger, {
