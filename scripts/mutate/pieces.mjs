@@ -42,7 +42,7 @@ export const PIECES = [
     },
   }),
   ...pieces('tokens', {
-    tokens: { files: [OTHERS], tests: ['tokens'] },
+    tokens: { files: [OTHERS], tests: ['keys', 'tokens', '../guard/tokens/tokens', '../guard/remote/light'] },
   }),
   ...pieces('guard/tokens', {
     'tokens: in a guard': { files: [OTHERS], tests: ['tokens', 'pausing'] },

@@ -6,8 +6,9 @@ import { narrow } from '../../src/policy/narrow.js'
 import { type NarrowingInput, parseNarrowing } from '../../src/policy/schema.js'
 import { widenedField } from '../../src/policy/widened.js'
 import { manualClock } from '../../src/testing/clock.js'
+import { MAX_TOKEN_LENGTH, splitToken } from '../../src/tokens/claims.js'
 import { describeToken } from '../../src/tokens/describe.js'
-import { newId } from '../../src/tokens/issue.js'
+import { checkLength, newId } from '../../src/tokens/issue.js'
 import { narrowToken } from '../../src/tokens/narrow.js'
 import { tokenPolicy } from '../../src/tokens/policy.js'
 import { narrowingInput } from '../policy/arbitraries.js'
@@ -28,6 +29,9 @@ const added = issued.map(({ budget, ...policy }): NarrowingInput => {
 const stated = (policy: NarrowingInput, by: 'issuer' | 'holder' = 'issuer') => tokenPolicy(policy, by, 'UTC')
 
 const link = (claims: object) => encode(JSON.stringify({ jti: newId(), ...claims }))
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+/** Another text for the same bytes, unless their number is a multiple of 3: the last bits then stand for nothing. */
+const sameBytes = (text: string) => text.slice(0, -1) + ALPHABET[ALPHABET.indexOf(text.slice(-1)) ^ 1]
 const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 const headerOf = (token: string) => Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()
 
@@ -65,7 +69,8 @@ describe('a token', () => {
   })
 
   it('is a JWS that any library verifies, as long as it is not narrowed', async () => {
-    const { token, id } = await issue({ budget: { perDay: usd(0.1) } }, { subject: 'ci-4711' })
+    const { token, id, expiresAt } = await issue({ budget: { perDay: usd(0.1) } }, { subject: 'ci-4711' })
+    expect(expiresAt).toBe(NOON + 900_000)
     const { payload, protectedHeader } = await compactVerify(token, new TextEncoder().encode(KEY))
     expect(protectedHeader).toMatchObject({ alg: 'HS256', typ: 'sg+jwt' })
     const exp = (NOON + 900_000) / 1000
@@ -97,6 +102,18 @@ describe('a token', () => {
     expect(await codeOf(append(token, link({ pol: { origins } })))).toBe('TOKEN_INVALID')
   })
 
+  it('may have exactly 4,096 characters', async () => {
+    const { token } = await issue()
+    const [header = '', payload = '', ...rest] = token.split('.')
+    const exact = [header, payload, 'A'.repeat(MAX_TOKEN_LENGTH - token.length - 1), ...rest].join('.')
+    expect(splitToken(exact).added).toHaveLength(1)
+    expect(() => checkLength(exact)).not.toThrow()
+    const longer = exact.replace('.AAA', '.AAAA')
+    expect(longer).toHaveLength(MAX_TOKEN_LENGTH + 1)
+    expect(() => splitToken(longer)).toThrow(expect.objectContaining({ code: 'TOKEN_INVALID' }))
+    expect(() => checkLength(longer)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
+  })
+
   it('is described without a key: its guard, its links, and when the first of them expires', async () => {
     const { token, id } = await issue({}, { subject: 'team-a' })
     const narrower = await narrowToken(token, {}, { clock, ttl: '5m', subject: 'ci-4711' })
@@ -120,6 +137,31 @@ describe('a narrower token', () => {
     expect((await verify(shorter)).expiresAt).toBe(NOON + 60_000)
     expect(await codeOf(shorter, { now: NOON + 60_000 })).toBe('TOKEN_EXPIRED')
     expect((await verify(await narrowToken(shorter, {}, { clock, ttl: '5m' }))).expiresAt).toBe(NOON + 60_000)
+    // A link states an expiry only where it ends the token earlier.
+    const states = (narrower: string) => 'exp' in claimsOf(narrower.split('.').slice(1).join('.'))
+    expect([longer, await narrowToken(token, {}, { clock, ttl: '15m' }), shorter].map(states)).toEqual([
+      false,
+      false,
+      true,
+    ])
+    expect((await verify(await narrowToken(token, {}, { clock, ttl: '1s' }))).expiresAt).toBe(NOON + 1_000)
+  })
+
+  it('states the time zone of each calendar day, and changes nothing else of its policy', () => {
+    const amount = usd(0.1)
+    const day = { amount, resets: 'calendar' } as const
+    const inBerlin = { ...day, timeZone: 'Europe/Berlin' }
+    const input = (policy: NarrowingInput) => tokenPolicy(policy, 'holder', 'Europe/Berlin').input
+    expect(input({ budget: { perDay: day, perMinute: 3 } })).toEqual({ budget: { perDay: inBerlin, perMinute: 3 } })
+    expect(input({ budget: { perDay: amount, perOrigin: day } })).toEqual({
+      budget: { perDay: amount, perOrigin: inBerlin },
+    })
+    const own = { ...day, timeZone: 'UTC' }
+    expect(input({ budget: { perDay: own } })).toEqual({ budget: { perDay: own } })
+    const windows = [{ days: 'Mon-Fri', from: '09:00', to: '17:00' }] as const
+    const schedule = { timeZone: 'Asia/Tokyo', windows: [...windows] }
+    expect(input({ schedule, budget: { perDay: day } }).budget?.perDay).toEqual({ ...day, timeZone: 'Asia/Tokyo' })
+    for (const same of [{ attempts: 1 }, { budget: { perDay: amount } }]) expect(input(same)).toBe(same)
   })
 
   it('is not made of a token that has expired, of no token, or with a wrong policy', async () => {
@@ -136,9 +178,10 @@ describe('a narrower token', () => {
         code: 'CONFIG_INVALID',
       })
     }
-    for (const options of [{ ttl: '0s' }, { subject: 'a\u202eb' }, { until: 1 }]) {
-      await expect(narrowToken(token, {}, { ...options, clock } as object)).rejects.toMatchObject({
+    for (const options of [{ ttl: '0s' }, { subject: 'a\u202eb' }, { until: 1 }, { clock: null }, { clock: {} }]) {
+      await expect(narrowToken(token, {}, { clock, ...options } as object)).rejects.toMatchObject({
         code: 'CONFIG_INVALID',
+        message: expect.stringContaining('narrowToken'),
       })
     }
   })
@@ -247,7 +290,10 @@ describe('refused is a token', () => {
     ['a shorter grace', { grace: '3s' }, { grace: '0s' }],
   ])('that widens %s', async (_, first, second) => {
     const { token } = await issue(first)
-    await expect(narrowToken(token, second, { clock })).rejects.toMatchObject({ code: 'TOKEN_WIDENED' })
+    await expect(narrowToken(token, second, { clock })).rejects.toMatchObject({
+      code: 'TOKEN_WIDENED',
+      details: { field: expect.stringMatching(/^policy\.\w/) },
+    })
     expect(await codeOf(append(token, link({ pol: second })))).toBe('TOKEN_WIDENED')
     // Also two links away.
     const between = await narrowToken(token, {}, { clock })
@@ -296,6 +342,8 @@ describe('refused is a token', () => {
       { unknown: 1 },
     ]) {
       expect(await codeOf(append(token, link({ pol }))), JSON.stringify(pol)).toBe('TOKEN_INVALID')
+      const between = append(token, link({ pol: {} }))
+      expect(await codeOf(append(between, link({ pol }))), JSON.stringify(pol)).toBe('TOKEN_INVALID')
     }
   })
 
@@ -315,6 +363,9 @@ describe('refused is a token', () => {
     ['a constructor', '{"jti":"AAAAAAAAAAAAAAAA","pol":{"constructor":{}}}'],
     ['no id', '{"pol":{}}'],
     ['another id', '{"jti":"../../guard","pol":{}}'],
+    ['a longer id', '{"jti":"AAAAAAAAAAAAAAAAA","pol":{}}'],
+    ['more before an id', '{"jti":"../AAAAAAAAAAAAAAAA","pol":{}}'],
+    ['more after an id', '{"jti":"AAAAAAAAAAAAAAAA/..","pol":{}}'],
     ['an id that is a number', '{"jti":1,"pol":{}}'],
     ['no policy', '{"jti":"AAAAAAAAAAAAAAAA"}'],
     ['a policy that is text', '{"jti":"AAAAAAAAAAAAAAAA","pol":"{}"}'],
@@ -344,6 +395,15 @@ describe('refused is a token', () => {
       if (other === part) continue
       expect(await codeOf(append(token, other)), other.slice(-5)).toBe('TOKEN_INVALID')
     }
+    // Other last characters for the same bytes, in a link and at the end; and a subject that is no UTF-8.
+    expect(Buffer.from(sameBytes(part), 'base64url')).toEqual(bytes)
+    expect(await codeOf(append(token, sameBytes(part)))).toBe('TOKEN_INVALID')
+    const end = token.split('.').at(-1) ?? ''
+    expect(Buffer.from(sameBytes(end), 'base64url')).toEqual(Buffer.from(end, 'base64url'))
+    expect(await codeOf(token.slice(0, -end.length) + sameBytes(end))).toBe('TOKEN_INVALID')
+    const subject = Buffer.from(link({ sub: 'Zo\u00e9', pol: {} }), 'base64url')
+    subject[subject.indexOf(0xc3)] = 0x80
+    expect(await codeOf(append(token, subject.toString('base64url')))).toBe('TOKEN_INVALID')
   })
 
   it('that has one link twice, under one id', async () => {
@@ -364,6 +424,8 @@ describe('refused is a token', () => {
     ['white space', '{ "alg":"HS256","kid":"KID","typ":"sg+jwt"}'],
     ['another type', '{"alg":"HS256","kid":"KID","typ":"JWT"}'],
     ['no type', '{"alg":"HS256","kid":"KID"}'],
+    ['more before it', ' {"alg":"HS256","kid":"KID","typ":"sg+jwt"}'],
+    ['more after it', '{"alg":"HS256","kid":"KID","typ":"sg+jwt"} '],
     ['no kid', '{"alg":"HS256","typ":"sg+jwt"}'],
     ['a kid that is a path', '{"alg":"HS256","kid":"../../dev/null","typ":"sg+jwt"}'],
     ['a kid that is a prototype', '{"alg":"HS256","kid":"__proto__","typ":"sg+jwt"}'],
@@ -414,6 +476,7 @@ describe('refused is a token', () => {
     const { token } = await issue()
     expect(await codeOf(token, { guard: 'others' })).toBe('TOKEN_AUDIENCE')
     expect(await codeOf(token, { now: NOON - 60_001 })).toBe('TOKEN_NOT_YET_VALID')
+    await expect(verify(token, { now: NOON - 60_001 })).rejects.toMatchObject({ retryAt: new Date(NOON) })
     expect(await codeOf(token, { now: NOON - 60_000 })).toBeUndefined()
     expect(await codeOf(token, { now: NOON + 900_000 - 1 })).toBeUndefined()
     expect(await codeOf(token, { now: NOON + 900_000 })).toBe('TOKEN_EXPIRED')
