@@ -1,14 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { expect, it } from 'vitest'
-import { bundleForNode } from '../../scripts/page-script.mjs'
 import { fileLedger } from '../../src/ledger/file.js'
 import { startSolverService } from '../../src/testing/service/index.js'
 import { after } from '../guard/support.js'
+import { type BrokerProcess, brokerProcesses } from './broker-process.js'
 import { PAGE, SITEKEY } from './support.js'
 
 /** How many brokers are killed. `BROKER_KILLS=200` makes a full run of it. */
@@ -17,43 +12,21 @@ const CLIENTS = 6
 /** A task of a broker that died is taken over within its lease and a few polls; a busy machine takes longer. */
 const OUTCOME_WITHIN_MS = 120_000
 
-const program = join(import.meta.dirname, '../../node_modules/.cache/solveguard/serving-broker.mjs')
-
-interface Running {
-  readonly url: string
-  readonly token: string
-  readonly child: ChildProcess
-}
-
 it('brokers that are killed at random lose nothing and buy nothing twice', { timeout: 3_600_000 }, async () => {
-  await bundleForNode('test/broker/children/serving.ts', program)
-  const dir = mkdtempSync(join(tmpdir(), 'solveguard-brokers-'))
-  after(async () => rmSync(dir, { recursive: true, force: true, maxRetries: 10 }))
+  const { dir, start: startBroker } = await brokerProcesses('killed')
   const service = await startSolverService({ solveMs: 30, price: 0.001 })
   after(() => service.close())
 
-  const brokers: Running[] = []
-  const start = async (): Promise<Running> => {
-    const child = spawn(process.execPath, [program], {
-      env: { PATH: process.env.PATH, SERVICE_URL: service.url, SERVICE_KEY: service.key, STATE_DIR: dir },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    if (!child.stdout) throw new Error('no output')
-    const [line] = await once(createInterface({ input: child.stdout }), 'line')
-    return { ...JSON.parse(String(line)), child }
-  }
-  after(async () => {
-    for (const { child } of brokers) if (child.exitCode === null && child.kill('SIGKILL')) await once(child, 'exit')
-  })
-  brokers.push(await start(), await start())
-  const [{ token }] = brokers as [Running, Running]
+  const start = () => startBroker({ SERVICE_URL: service.url, SERVICE_KEY: service.key })
+  const brokers = [await start(), await start()]
+  const [{ token }] = brokers as [BrokerProcess, BrokerProcess]
 
   let done = false
   let sent = 0
   /** By task id: how it ended for its client. */
   const outcomes = new Map<string, string>()
   const ask = async (path: string, fields: Record<string, string>): Promise<string | undefined> => {
-    const { url } = brokers[Math.floor(Math.random() * brokers.length)] as Running
+    const { url } = brokers[Math.floor(Math.random() * brokers.length)] as BrokerProcess
     try {
       const body = new URLSearchParams({ key: token, ...fields })
       return await (await fetch(url + path, { method: 'POST', body, signal: AbortSignal.timeout(10_000) })).text()
@@ -83,7 +56,7 @@ it('brokers that are killed at random lose nothing and buy nothing twice', { tim
   const clients = Promise.all(Array.from({ length: CLIENTS }, client))
   for (let kill = 0; kill < KILLS; kill++) {
     await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 400))
-    const [victim] = brokers.splice(Math.floor(Math.random() * 2), 1) as [Running]
+    const [victim] = brokers.splice(Math.floor(Math.random() * 2), 1) as [BrokerProcess]
     victim.child.kill('SIGKILL')
     await once(victim.child, 'exit')
     // The service is read first: the ledger must count a task before the service charges it.

@@ -1,9 +1,12 @@
+import { createServer } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { redisLedger } from '../../src/ledger/redis.js'
 import { usd } from '../../src/policy/money.js'
 import { startSolverService } from '../../src/testing/service/index.js'
 import { after } from '../guard/support.js'
+import { listen } from '../support/loopback.js'
 import { type RunningRedis, startRedis } from '../support/redis.js'
+import { type BrokerProcess, brokerProcesses } from './broker-process.js'
 import { type BrokerRig, brokerRig, PAGE, SITEKEY } from './support.js'
 
 const FORM = { method: 'userrecaptcha', googlekey: SITEKEY, pageurl: PAGE }
@@ -26,6 +29,16 @@ async function brokersOver(url: string, count: number, perDay: number): Promise<
     brokers.push(broker)
   }
   return brokers
+}
+
+async function usageAt(url: string, name: string) {
+  const ledger = redisLedger({ url })
+  await ledger.open()
+  try {
+    return await ledger.usage(name, Date.now())
+  } finally {
+    await ledger.close()
+  }
 }
 
 describe('brokers over one Redis', () => {
@@ -59,6 +72,36 @@ describe('brokers over one Redis', () => {
       expect(await ledger.usage('tests', Date.now())).toMatchObject({ spent: 100_000, reserved: 0 })
     },
   )
+
+  it('end the waits of each other with the call-backs that one of them takes for all', async () => {
+    const { start } = await brokerProcesses('called')
+    const server = await redis()
+    const service = await startSolverService({ price: 0.001, solveMs: 50 })
+    after(() => service.close())
+    const free = createServer()
+    const port = await listen(free)
+    await new Promise((resolve) => free.close(resolve))
+    const shared = { SERVICE_URL: service.url, SERVICE_KEY: service.key, LEDGER_URL: server.url }
+    // The first one has the port, and takes the call-backs of both.
+    const first = await start({ ...shared, CALLBACK_PORT: `${port}` })
+    const second = await start({ ...shared, CALLBACK_PORT: `${port}` })
+    const ask = async ({ url, token }: BrokerProcess, path: string, fields: Record<string, string>) =>
+      (await fetch(url + path, { method: 'POST', body: new URLSearchParams({ key: token, ...fields }) })).text()
+    const submits = [first, second, second, first, second].map(async (broker) => {
+      const id = (await ask(broker, '/in.php', FORM)).slice(3)
+      await expect.poll(() => ask(broker, '/res.php', { action: 'get', id }), { timeout: 20_000 }).toMatch(/^OK\|/)
+    })
+    await Promise.all(submits)
+    // Without the call-back a task would be polled after thirty seconds.
+    expect(service.tasks.map(({ polls }) => polls)).toEqual([1, 1, 1, 1, 1])
+    // Whoever knocks once more, or with addresses that were seen, gets the same reply, and the service is not asked.
+    const requests = service.requests.length
+    const addresses = service.requests.flatMap(({ fields }) => fields.callbackUrl ?? fields.pingback ?? [])
+    expect(addresses).toHaveLength(5)
+    for (const address of addresses) expect(await (await fetch(address, { method: 'POST' })).text()).toBe('ok')
+    expect(await usageAt(server.url, 'killed')).toMatchObject({ spent: 5_000, reserved: 0 })
+    expect(service.requests).toHaveLength(requests)
+  })
 
   it('refuse submits while it is away, answer polls from memory, and go on when it is back', async () => {
     const server = await redis()
