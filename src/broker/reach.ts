@@ -51,6 +51,8 @@ const withFamily = (address: string) => [address, isIP(address) === 6 ? 'ipv6' :
 /** Networks that translate to IPv4 addresses, which may be private, and those for tests and special use. */
 const SPECIAL = blockListOf(
   [
+    // Of a cloud's own: the host of each virtual machine at Azure answers there.
+    '168.63.129.16/32',
     '192.0.0.0/24',
     '192.0.2.0/24',
     '198.18.0.0/15',

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Money } from '../policy/money.js'
+import { isTimeZone } from '../policy/schedule.js'
 import { SERVICE_NAMES } from './services.js'
 
 /*
@@ -96,7 +97,10 @@ const amount = z
   .transform((value) => value as Money)
 const count = z.number().int()
 
-const pause = z.object({ code: text(64), message: text(2_000), at: z.number() })
+/** The latest time that a `Date` can have, in ms. */
+const MAX_TIME_MS = 8.64e15
+const timeZone = text(64).refine(isTimeZone)
+const pause = z.object({ code: text(64), message: text(2_000), at: z.number().min(0).max(MAX_TIME_MS) })
 const MAX_LINKS = 8
 
 /** The state of a token's budget. Times are ISO 8601; amounts are micro-dollars. */
@@ -108,7 +112,7 @@ export const statusShape = z.object({
     left: amount,
     moreAt: at.optional(),
     resetsAt: at.optional(),
-    timeZone: text(64).optional(),
+    timeZone: timeZone.optional(),
   }),
   minute: z.object({ cap: count.optional(), used: count }),
   slots: z.object({ cap: count.optional(), used: count }),
@@ -128,7 +132,7 @@ export const statusShape = z.object({
     )
     .max(MAX_LINKS)
     .optional(),
-  schedule: z.object({ open: z.boolean(), changesAt: at.optional(), timeZone: text(64).optional() }),
+  schedule: z.object({ open: z.boolean(), changesAt: at.optional(), timeZone: timeZone.optional() }),
 })
 
 export type WireStatus = z.output<typeof statusShape>

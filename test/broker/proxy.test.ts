@@ -92,6 +92,7 @@ describe('the forward proxy', () => {
     'fd00::1',
     'fe80::1',
     '198.18.0.1',
+    '168.63.129.16',
   ])('does not connect to a named host that resolves to %s', async (address) => {
     const { reply, asked } = await connectTo('pypi.org:443', [address])
     expect(reply).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n[\s\S]*pypi\.org has no address that this proxy may reach\.$/)

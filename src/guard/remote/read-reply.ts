@@ -14,6 +14,7 @@ const MAX_COST = usd(100)
 const OF_ANOTHER_CALLER: ReadonlySet<string> = new Set<Code>(['GUARD_CLOSED', 'SOLVE_ABORTED'])
 const MAX_DETAILS = 20
 const MAX_FIELDS = 20
+const MAX_TEXT = 1_000
 const PRINTABLE = /^[\x20-\x7e]*$/
 
 /** How a solve ended, by a broker's reply. */
@@ -43,12 +44,14 @@ export function readSolveReply(reply: Reply, challenge: AnyChallenge, token: Sec
 }
 
 /**
- * Reads a reply that should be JSON of a shape.
+ * Reads a reply that should be JSON of a shape. Its texts are printed: without the token, and without what a terminal
+ * obeys.
  * @throws SolveguardError the broker's own error; `SOLVER_REPLY_INVALID`
  */
 export function readJsonReply<T extends z.ZodType>(reply: Reply, shape: T, token: Secret): z.output<T> {
   if (reply.status !== 200) throw readErrorReply(reply, token)
-  return parse(reply.body, shape)
+  const mask = keyMask(token)
+  return parse(reply.body, shape, (_, value) => (typeof value === 'string' ? printable(mask(value), MAX_TEXT) : value))
 }
 
 /** @throws SolveguardError `SOLVER_REPLY_INVALID` for a reply that is no error of a broker */
@@ -62,7 +65,7 @@ function errorOf({ code, message, retryAt, details }: WireError, token: Secret):
   const mask = keyMask(token)
   const text = (value: string, max: number) => printable(mask(value), max)
   if (!Object.hasOwn(CODES, code) || OF_ANOTHER_CALLER.has(code))
-    return new SolveguardError('SOLVER_ERROR', text(message, 1_000))
+    return new SolveguardError('SOLVER_ERROR', text(message, MAX_TEXT))
   const known = code as Code
   const at = retryAt === undefined ? undefined : new Date(retryAt)
   const facts = Object.entries(details ?? {})
@@ -74,8 +77,8 @@ function errorOf({ code, message, retryAt, details }: WireError, token: Secret):
   }
   const { layer } = CODES[known] as CodeInfo
   return layer === undefined
-    ? new SolveguardError(known, text(message, 1_000), more)
-    : new DeniedError(known, text(message, 1_000), more)
+    ? new SolveguardError(known, text(message, MAX_TEXT), more)
+    : new DeniedError(known, text(message, MAX_TEXT), more)
 }
 
 /** @throws SolveguardError `SOLVER_REPLY_INVALID` for what cannot be the answer of this challenge */
@@ -114,10 +117,14 @@ function eventsOf(body: string): readonly StreamEvent[] {
   })
 }
 
-function parse<T extends z.ZodType>(text: string, shape: T): z.output<T> {
+function parse<T extends z.ZodType>(
+  text: string,
+  shape: T,
+  reviver?: (name: string, value: unknown) => unknown,
+): z.output<T> {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = JSON.parse(text, reviver)
   } catch {
     throw unreadable('it is not JSON')
   }

@@ -229,6 +229,50 @@ describe('a broker that lies', () => {
   })
 })
 
+describe('the status of a broker that lies', () => {
+  const at = '2026-12-01T00:00:00.000Z'
+  const day = { cap: 5, spent: 1, reserved: 0, left: 4 }
+  const honest = { day, minute: { used: 0 }, slots: { used: 0 }, schedule: { open: true } }
+  const statusOf = async (status: object, token?: string) => {
+    const { url } = await falseBroker((response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(status))
+    })
+    return (await lightOver(url, token ?? (await anyToken()))).status()
+  }
+
+  it('prints nothing that a terminal obeys, and not the token', async () => {
+    const token = await anyToken()
+    const evil = `\u001b]0;x\u0007\u202e${token}`
+    const pause = { code: evil, message: evil, at: 0 }
+    const link = { id: '\u001b[2J', subject: evil.slice(0, 100), expiresAt: at, spent: 0, reserved: 0 }
+    const status = await statusOf(
+      {
+        ...honest,
+        paused: pause,
+        day: { ...day, resetsAt: at, timeZone: 'Europe/Berlin' },
+        links: [{ ...link, paused: pause, revoked: pause }],
+      },
+      token,
+    )
+    const shown = inspect(status) + JSON.stringify(status)
+    expect(shown).toContain('Europe/Berlin')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: no terminal may get them
+    expect(inspect(status)).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/)
+    expect(inspect(status, { customInspect: false })).not.toMatch(/\\x1B|\\u202e/i)
+    for (const part of token.split('.')) expect(shown).not.toContain(part.slice(0, 60))
+  })
+
+  const wrong: readonly (readonly [string, object])[] = [
+    ['a time zone that there is none', { schedule: { open: false, changesAt: at, timeZone: 'Mars/Olympus' } }],
+    ['a pause at no time', { paused: { code: 'MANUAL', message: 'x', at: 1e300 } }],
+    ['a time that is none', { day: { ...day, moreAt: '2026-13-45T99:00:00.000Z' } }],
+    ['an amount of money that is none', { day: { ...day, cap: 1e300 } }],
+  ]
+  it.each(wrong)('with %s is not believed', async (_, more) => {
+    await expect(statusOf({ ...honest, ...more })).rejects.toMatchObject({ code: 'SOLVER_REPLY_INVALID' })
+  })
+})
+
 describe('what is not known', () => {
   it('of a broker whose guard was closed does not read as if this guard were', async () => {
     const closed = { code: 'GUARD_CLOSED', message: 'The guard is closed.' }
