@@ -74,6 +74,12 @@ describe('workflows', () => {
     }
   })
 
+  it('run each action at a commit, which does not move as a tag does, with its version for the bot', () => {
+    const uses = filesIn('.github/workflows').flatMap((file) => read(file).match(/uses:.*/g) ?? [])
+    expect(uses.length).toBeGreaterThan(5)
+    expect(uses.filter((line) => !/^uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(line))).toEqual([])
+  })
+
   it('of GitLab have only keys that GitLab knows', () => {
     const job = z.strictObject({
       image: z.string(),
