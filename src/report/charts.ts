@@ -298,8 +298,8 @@ export function barChart(bars: readonly Bar[], label: string): string {
   const top = Math.max(1, ...bars.map(({ value }) => value))
   return drawn(label, ({ className }) => {
     const isNarrow = className === 'narrow'
-    const [left, characters] = isNarrow ? [132, 19] : [210, 31]
-    const names = new Map(rows.map(({ row, label: name }) => [row, clipped(name, characters)]))
+    const [left, font] = isNarrow ? [132, 11] : [210, 12]
+    const names = new Map(rows.map(({ row, label: name }) => [row, clipped(name, (left - AXIS_GAP) / font)]))
     return {
       ...{ width: isNarrow ? 360 : 560, height: 26 * rows.length + 6 },
       ...{ marginLeft: left, marginRight: 64, marginTop: 3, marginBottom: 3 },
@@ -314,6 +314,24 @@ export function barChart(bars: readonly Bar[], label: string): string {
   })
 }
 
-function clipped(text: string, length: number): string {
-  return text.length > length ? `${text.slice(0, length - 1)}…` : text
+/** Between the names of bars and their axis, and a rest for fonts that are wider than most. */
+const AXIS_GAP = 14
+
+/** As much of a text as has room, in the height of its font: there is no font to measure with. */
+function clipped(text: string, room: number): string {
+  let width = 0
+  let fits = ''
+  for (const character of text) {
+    width += widthOf(character)
+    if (width > room) return `${fits}…`
+    if (width <= room - widthOf('…')) fits += character
+  }
+  return text
+}
+
+/** How wide a character is at most in the usual fonts of a system, in the height of the font. */
+function widthOf(character: string): number {
+  if (/[il.,:;'|!/()[\]{} ]/.test(character)) return 0.36
+  if (/[a-ln-vx-z0-9_-]/.test(character)) return 0.6
+  return /[ -LN-VX-~]/.test(character) ? 0.9 : 1.1
 }

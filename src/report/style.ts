@@ -19,6 +19,7 @@ h1{font-size:24px;line-height:1.25;margin:0}
 h2{font-size:18px;margin:40px 0 4px}
 h3{font-size:15px;margin:0 0 6px}
 p{margin:4px 0}
+h1,p,figcaption,caption,.legend li{overflow-wrap:anywhere}
 .soft,figcaption,caption,footer{color:var(--soft)}
 .answers{display:grid;grid-template-columns:repeat(3,1fr);gap:14px;margin:20px 0 0;padding:0;list-style:none}
 .answers li{background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:14px 16px}
@@ -47,10 +48,11 @@ caption{text-align:left;padding:2px 0 4px}
 th,td{text-align:right;padding:4px 0 4px 14px;border-bottom:1px solid var(--line);vertical-align:top;
 font-variant-numeric:tabular-nums}
 th{font-weight:600;color:var(--soft);white-space:nowrap}
-tbody th{font-weight:400;color:var(--ink);white-space:normal;overflow-wrap:anywhere}
+tbody th{min-width:11em;font-weight:400;color:var(--ink);white-space:normal;overflow-wrap:anywhere}
 th:first-child,td.text,th.text{text-align:left}
 th:first-child,td:first-child{padding-left:0}
-td.text{overflow-wrap:anywhere}
+td{white-space:nowrap}
+td.text{min-width:9em;white-space:normal;overflow-wrap:anywhere}
 td.none{color:var(--soft)}
 .empty{background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:14px 16px;color:var(--soft)}
 footer{margin-top:44px;padding-bottom:32px;font-size:13px}
@@ -64,12 +66,14 @@ svg.wide{display:none}svg.narrow{display:block}
 body{font-size:11px}
 header,main,footer{max-width:none;padding:0}
 svg.wide{display:block}svg.narrow{display:none}
-.answers{grid-template-columns:repeat(3,1fr)}.two{grid-template-columns:1fr 1fr}
+.answers{grid-template-columns:repeat(3,1fr)}.two{grid-template-columns:1fr}.two figure{max-width:420px}
+.legend i{print-color-adjust:exact}
 figure,.answers li,tr,h2,h3{break-inside:avoid}
 h2,h3,figcaption{break-after:avoid}
 .answers .value{font-size:20px}
 details,table,caption,figcaption,.legend{font-size:9.5px}
 td,th{padding-top:1px;padding-bottom:1px}
+td.text{min-width:0}
 summary{list-style:none;font-weight:600}
 details::details-content{content-visibility:visible;display:block;height:auto}
 .scroll{overflow:visible}

@@ -42,6 +42,44 @@ test.each(['light', 'dark'] as const)('axe finds nothing in the %s page, with al
   expect(results.passes.map(({ id }) => id)).toContain('color-contrast')
 })
 
+test('no name is cut off, or makes the page wider than a telephone or a sheet of paper', async () => {
+  const names = [
+    'W'.repeat(80),
+    '\u65e5\u672c\u8a9e'.repeat(30),
+    '\ud83d\ude00'.repeat(60),
+    `https://${'long-name.'.repeat(9)}example`,
+  ]
+  const guard = 'checkout'.repeat(12)
+  const events = sampleEvents(4, 20).map((event, i) => ({ ...event, guard, path: [guard], subject: names[i % 4] }))
+  await writeLog(dir, events, guard)
+  const { page, close } = await open(await htmlOf(dir), 'light')
+  await page.evaluate(() => {
+    for (const details of document.querySelectorAll('details')) details.open = true
+  })
+  for (const [media, width] of [
+    ['screen', 360],
+    ['screen', 1200],
+    ['print', 688],
+  ] as const) {
+    await page.emulateMedia({ media })
+    await page.setViewportSize({ width, height: 800 })
+    const found = await page.evaluate(() => {
+      const charts = [...document.querySelectorAll('svg')].filter((svg) => svg.getBoundingClientRect().width > 0)
+      const cut = charts.flatMap((svg) => {
+        const { left, right } = svg.getBoundingClientRect()
+        const texts = [...svg.querySelectorAll('text')].map((text) => ({ text, box: text.getBoundingClientRect() }))
+        return texts.flatMap(({ text, box }) => (box.left < left || box.right > right ? [text.textContent] : []))
+      })
+      return { cut, charts: charts.length, wider: document.documentElement.scrollWidth - window.innerWidth }
+    })
+    expect({ media, width, ...found }).toEqual({ media, width, cut: [], charts: 8, wider: 0 })
+  }
+  // On paper a browser leaves out backgrounds: here they tell the parts of a chart apart.
+  const mark = page.locator('.legend i').first()
+  expect(await mark.evaluate((element) => getComputedStyle(element).printColorAdjust)).toBe('exact')
+  await close()
+})
+
 test('a hostile log makes the page load, run and violate nothing', async () => {
   await writeLog(dir, sampleEvents(3, 10))
   writeLines(
