@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type AuditTarget, filesOf, isMissing, openLog } from '../audit/files.js'
-import { linesOf } from '../audit/read-lines.js'
+import { type Line, linesOf } from '../audit/read-lines.js'
 import { type RecordFacts, readFacts } from './facts.js'
 
 /** A record of a log, as it stands there. */
@@ -33,10 +33,16 @@ export class LogTail {
   readonly #filter: TailFilter
   /** Up to where files were read, by their names: behind the last whole line. */
   readonly #read = new Map<string, number>()
+  #unreadable = 0
 
   constructor(target: AuditTarget, filter: TailFilter) {
     this.#target = target
     this.#filter = filter
+  }
+
+  /** How many of the lines that were read are no records, or longer than 64 KiB. None of them is returned. */
+  get unreadable(): number {
+    return this.#unreadable
   }
 
   /**
@@ -82,7 +88,7 @@ export class LogTail {
         position += bytes.length + 1
         // What was written since the sizes were read is for `more`.
         if (!file.archived && end !== undefined && position > end) break
-        const record = kind === 'whole' ? this.#wanted(bytes) : undefined
+        const record = this.#wanted(bytes, kind)
         if (record) yield record
       }
     } finally {
@@ -109,7 +115,7 @@ export class LogTail {
         { skipLong: true },
       )
       for await (const { bytes, end } of lines) {
-        const record = end === 'whole' ? this.#wanted(bytes) : undefined
+        const record = this.#wanted(bytes, end)
         if (record) yield record
       }
       this.#read.set(name, whole)
@@ -118,10 +124,14 @@ export class LogTail {
     }
   }
 
-  #wanted(line: Buffer): TailRecord | undefined {
-    if (line.length > MAX_LINE_BYTES) return undefined
-    const facts = readFacts(line)
-    if (facts === undefined) return undefined
+  #wanted(line: Buffer, end: Line['end']): TailRecord | undefined {
+    // It is still being written.
+    if (end === 'cut') return undefined
+    const facts = end === 'long' || line.length > MAX_LINE_BYTES ? undefined : readFacts(line)
+    if (facts === undefined) {
+      this.#unreadable++
+      return undefined
+    }
     const { layer, code, origin, guard } = this.#filter
     const isWanted =
       (layer === undefined || facts.layer === layer) &&

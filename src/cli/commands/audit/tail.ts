@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander'
+import { counted } from '../../../base/counted.js'
 import type { Layer } from '../../../base/errors.js'
 import { LAYERS, printable } from '../../../base/errors.js'
 import { sleep } from '../../../base/timeout.js'
@@ -41,8 +42,13 @@ export const command = defineCommand<Options, [dir?: string]>({
     const origin = options.origin === undefined ? undefined : originOf(options.origin)
     const log = await commandLog(context, options, dir)
     const tail = new LogTail({ dir: log.dir }, { layer, code, origin, guard })
+    let skipped = 0
     const show = (records: readonly TailRecord[]) => {
       for (const each of records) context.stdout.write(`${context.json ? each.json : lineOf(each, context)}\n`)
+      const count = tail.unreadable - skipped
+      if (count > 0)
+        context.note(`${counted(count, 'line')} of the log ${count === 1 ? 'is' : 'are'} no record: not shown.`)
+      skipped = tail.unreadable
     }
     show(await tail.last(lines))
     while (follow && !context.signal.aborted) {
