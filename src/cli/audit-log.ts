@@ -66,17 +66,12 @@ export async function logKeyOf(
   { configuration }: CommandLog,
 ): Promise<AuditKey | undefined> {
   if (key !== undefined) return readSecret(context, key, 'the key')
-  return configuredKeyOf(configuration)
+  const { auditKeyOf } = await import('../config/guard-options.js')
+  return auditKeyOf(configuration.config)
 }
 
 /** The folder of the log of a configuration; undefined where it writes no files. */
-export async function logFolderOf({ config, stateDir }: Configuration): Promise<string | undefined> {
+async function logFolderOf({ config, stateDir }: Configuration): Promise<string | undefined> {
   const { auditOf } = await import('../config/guard-options.js')
   return auditOf(config, stateDir).find(({ kind, place }) => kind === 'jsonl' && place !== undefined)?.place
-}
-
-/** The HMAC key of a configuration, if its log has one. */
-export async function configuredKeyOf({ config }: Configuration): Promise<AuditKey | undefined> {
-  const { auditKeyOf } = await import('../config/guard-options.js')
-  return auditKeyOf(config)
 }

@@ -169,7 +169,10 @@ function periodOf(names: readonly string[], { now, since, until = now, timeZone 
   const from = Math.max(since ?? dayAt(timeZone, Math.min(first ?? now, now)).start, earliest)
   if (from < to) return { from, to }
   if (since === undefined) return { from: to - DAY_MS, to }
-  throw new SolveguardError('CONFIG_INVALID', 'The period ends before it begins: --until is later than --since.')
+  throw new SolveguardError(
+    'CONFIG_INVALID',
+    'The period ends before it begins: --until, which is now unless it is named, has to be later than --since.',
+  )
 }
 
 /** Whether a file may have records of a period: a file of a day has none of a later one, but may of hours before. */

@@ -6,14 +6,22 @@ import { isoDay } from './period.js'
  * names all that were counted one by one; what has no name has an empty one, and `isRest` marks all further ones
  * together.
  */
-export function reportJson({ fold, madeAt, comparisons, ledgerProblem, verified, hasHeads }: ReportPage): object {
+export function reportJson({
+  fold,
+  madeAt,
+  comparisons,
+  ledgerProblem,
+  verified,
+  verifiedSince,
+  hasHeads,
+}: ReportPage): object {
   const { period, unit, timeZone, records, unreadable, files, total, by, denials } = fold
   return {
     madeAt: iso(madeAt),
     period: { from: iso(period.from), to: iso(period.to), unit, timeZone },
     log: {
       ...{ files, records, unreadable, ok: verified.ok, checkedWithHeads: hasHeads },
-      validRecords: verified.records,
+      ...{ verifiedSince, validRecords: verified.records },
       firstBad: verified.firstBad ?? null,
     },
     ledger: { problem: ledgerProblem ?? null, comparisons },

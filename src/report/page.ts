@@ -22,8 +22,10 @@ export interface ReportPage {
   readonly comparisons: readonly Comparison[]
   /** Why there are no comparisons; absent where the ledger was read. */
   readonly ledgerProblem?: string | undefined
-  /** Whether the log is whole. */
+  /** Whether the log is whole, from a day on. */
   readonly verified: VerifyResult
+  /** That day, in UTC, by which files are named: `2026-11-24`. */
+  readonly verifiedSince: string
   /** Whether it was verified with the ledger's heads. Without them cut-off ends are not noticed. */
   readonly hasHeads: boolean
 }
@@ -144,9 +146,10 @@ function deniedFacts({ denials, total, alerts, notices }: Fold): string[] {
   return facts
 }
 
-function logAnswer({ verified, hasHeads, comparisons, ledgerProblem }: ReportPage) {
+function logAnswer({ verified, verifiedSince, hasHeads, comparisons, ledgerProblem }: ReportPage) {
   const { ok, files, records, firstBad } = verified
-  const size = `${whole(records)} ${records === 1 ? 'record' : 'records'} in ${counted(files.length, 'file')}`
+  const count = `${whole(records)} ${records === 1 ? 'record' : 'records'}`
+  const size = `${count} in ${counted(files.length, 'file')} since ${verifiedSince}`
   const unconfirmed = files.every((file) => file.ok || file.firstBad?.problem === 'unconfirmed')
   const differing = comparisons.filter(({ agrees }) => !agrees)
   const ledger = ledgerProblem
@@ -168,9 +171,10 @@ function logAnswer({ verified, hasHeads, comparisons, ledgerProblem }: ReportPag
     return {
       tone: 'bad',
       value: 'No',
-      facts: [...facts, `${firstBad?.file}, line ${firstBad?.line}: ${firstBad?.reason}`],
+      facts: [...facts, ...(firstBad ? [`${firstBad.file}${lineText(firstBad)}: ${firstBad.reason}`] : [])],
     }
   if (differing.length > 0) return { tone: 'bad', value: 'It differs', facts }
+  if (records === 0) return { tone: '', value: 'Empty', facts: [...facts, 'There is nothing to verify.'] }
   if (!hasHeads)
     return {
       tone: 'warn',
@@ -178,6 +182,11 @@ function logAnswer({ verified, hasHeads, comparisons, ledgerProblem }: ReportPag
       facts: [...facts, 'Without the ledger a missing end is not noticed.'],
     }
   return { tone: 'good', value: 'Yes', facts }
+}
+
+/** Where a line is; nothing where it is about the whole file. */
+function lineText({ line }: { readonly line: number }): string {
+  return line === 0 ? '' : `, line ${line}`
 }
 
 function nothing({ fold }: ReportPage): string {
@@ -426,17 +435,18 @@ ${foldedTable(`The list: ${counted(listed.length, 'entry', '').replace(/entry$/,
 
 // -- the log --------------------------------------------------------------------------------------------------------
 
-function log({ fold, verified, hasHeads, ledgerProblem }: ReportPage): string {
+function log({ fold, verified, verifiedSince, hasHeads, ledgerProblem }: ReportPage): string {
   const { files, records } = verified
   const bad = files.filter(({ ok }) => !ok)
   const columns: Column<(typeof files)[number]>[] = [
     { head: 'file', cell: ({ file }) => file },
-    { head: 'line', cell: ({ firstBad }) => String(firstBad?.line ?? '') },
+    { head: 'line', cell: ({ firstBad }) => String(firstBad?.line || '') },
     { head: 'problem', cell: ({ firstBad }) => firstBad?.problem ?? '', isText: true },
     { head: 'what', cell: ({ firstBad }) => firstBad?.reason ?? '', isText: true },
   ]
   const facts = [
-    `${whole(records)} valid ${records === 1 ? 'record' : 'records'} in ${counted(files.length, 'file')}, ` +
+    `${whole(records)} valid ${records === 1 ? 'record' : 'records'} in ${counted(files.length, 'file')} ` +
+      `since ${verifiedSince} (UTC), ` +
       (hasHeads ? "checked with the ledger's heads." : "checked without the ledger's heads."),
     ...(fold.unreadable > 0 ? [`${counted(fold.unreadable, 'line')} could not be read, and counted for nothing.`] : []),
     ...(ledgerProblem ? [ledgerProblem] : []),

@@ -17,6 +17,36 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 const MAX_BUCKETS = 400
 
+/** A period as a caller of a command names it. */
+export interface NamedPeriod {
+  readonly since: string
+  /**
+   * When it ends.
+   * @default now; with `yesterday` as `since` the end of that day
+   */
+  readonly until?: string | undefined
+  /**
+   * An IANA name.
+   * @default that of this machine
+   */
+  readonly timeZone?: string | undefined
+}
+
+/**
+ * What a command's `--since`, `--until` and `--time-zone` mean; `until` is undefined where it is the time now.
+ * @throws SolveguardError `CONFIG_INVALID`
+ */
+export function readPeriod({ since, until, timeZone: zone }: NamedPeriod, now: number) {
+  const timeZone = checkTimeZone(zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone)
+  // `yesterday` alone is that day, and not today besides.
+  const last = until ?? (since === 'yesterday' ? since : undefined)
+  return {
+    timeZone,
+    since: parseSince(since, timeZone, now),
+    until: last === undefined ? undefined : parseUntil(last, timeZone, now),
+  }
+}
+
 /**
  * When a period begins: `today`, `yesterday`, a day (`2026-11-01`), a moment (`2026-11-01T08:00`), each in the time
  * zone; or a duration before now (`7d`, `12h`).

@@ -5,6 +5,7 @@ import type { Books } from '../ledger/open.js'
 import { compareWithLedger } from './compare.js'
 import { type FoldOptions, fold } from './fold.js'
 import type { ReportPage } from './page.js'
+import { isoDay } from './period.js'
 
 /** Where a report reads. */
 export interface ReportSource {
@@ -15,15 +16,19 @@ export interface ReportSource {
    * @default none
    */
   readonly key?: AuditKey | undefined
-  /** Opens the ledger. Where it throws, the report says why, and does not compare. */
-  openBooks(): Promise<Pick<Books, 'status' | 'heads'>>
+  /**
+   * Opens the ledger. Where it throws, the report says why, and does not compare.
+   * @default undefined: the log is read alone
+   */
+  readonly openBooks?: (() => Promise<Pick<Books, 'status' | 'heads'>>) | undefined
   readonly clock: { now(): number }
   /** Guards that the ledger may know, beside those of the log. */
   readonly guards: readonly string[]
 }
 
 /**
- * Reads what a report shows: the log, whether it is whole, and what the ledger says of the same time.
+ * Reads what a report shows: the log, whether its files of the period's days are whole, and what the ledger says of
+ * the same time.
  * @throws SolveguardError `CONFIG_INVALID` when there is no such log, or the period ends before it begins
  */
 export async function readReport(source: ReportSource, options: FoldOptions): Promise<ReportPage> {
@@ -35,9 +40,11 @@ export async function readReport(source: ReportSource, options: FoldOptions): Pr
     compareWithLedger(books, first, look, clock, names),
   )
   const { heads, ...compared } = ledger
-  const verified = await verifyAudit(target, { key, heads })
+  // Files of earlier days may have been moved elsewhere, or be those of an incident that was dealt with.
+  const verifiedSince = isoDay(first.period.from, 'UTC')
+  const verified = await verifyAudit(target, { key, heads, since: verifiedSince })
   options.signal?.throwIfAborted()
-  return { fold: first, madeAt: clock.now(), ...compared, verified, hasHeads: heads !== undefined }
+  return { fold: first, madeAt: clock.now(), ...compared, verified, verifiedSince, hasHeads: heads !== undefined }
 }
 
 async function readLedger(
@@ -45,6 +52,7 @@ async function readLedger(
   { guard }: FoldOptions,
   compare: (books: Pick<Books, 'status'>, names: readonly string[]) => Promise<ReportPage['comparisons']>,
 ) {
+  if (openBooks === undefined) return { comparisons: [], heads: undefined }
   try {
     const books = await openBooks()
     const comparisons = await compare(books, guard === undefined ? guards : [guard])

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/base/clock.js'
@@ -42,6 +42,52 @@ describe('audit report', () => {
     })
     expect(readFileSync(path, 'utf8')).toContain('Audit report of shop')
     if (process.platform !== 'win32') expect(statSync(path).mode & 0o777).toBe(0o600)
+  })
+
+  it('reads another folder, by another key, without the ledger, as the other commands of a log do', async () => {
+    await project.solve()
+    const copy = join(project.folder, 'copy')
+    cpSync(join(project.folder, '.solveguard/audit'), copy, { recursive: true })
+    const key = { env: { AUDIT_KEY: 'x'.repeat(32) } }
+    const { exitCode, stdout } = await report(['copy', '--without-ledger', '--json'])
+    expect(exitCode).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      total: { spent: 1_000, solved: 1 },
+      log: { ok: true, checkedWithHeads: false },
+      ledger: { problem: null, comparisons: [] },
+    })
+    const page = await report(['copy', '--without-ledger'])
+    expect(page.stdout).toContain('As far as is known')
+    expect(page.stdout).not.toContain('could not be read')
+    expect(JSON.parse((await report(['copy', '--key', 'AUDIT_KEY', '--json'], key)).stdout).log).toMatchObject({
+      ok: false,
+      firstBad: { problem: 'key' },
+    })
+    expect(await report(['copy', '--key', 'AUDIT_KEY'])).toMatchObject({ exitCode: 2, stdout: '' })
+  })
+
+  it('says of a log without a record that there is nothing to verify', async () => {
+    mkdirSync(join(project.folder, '.solveguard/audit'), { recursive: true })
+    for (const more of [[], ['--without-ledger']]) {
+      expect((await report(more)).stdout).toContain('<p class="value ">Empty</p>')
+    }
+  })
+
+  it('verifies the files of its days: those of before may have been moved elsewhere', async () => {
+    await project.solve()
+    const audit = join(project.folder, '.solveguard/audit')
+    for (const name of readdirSync(audit)) rmSync(join(audit, name))
+    const later = (days: number) => ({ clock: { ...systemClock, now: () => Date.now() + days * 86_400_000 } })
+    const logOf = async (days: number) =>
+      JSON.parse((await report(['--since', '7d', '--json'], later(days))).stdout).log
+    expect(await logOf(6)).toMatchObject({ ok: false, firstBad: { problem: 'missing' } })
+    expect(await logOf(8)).toMatchObject({ ok: true, verifiedSince: isoDay(Date.now() + 86_400_000, 'UTC') })
+  })
+
+  it('--since yesterday is that day alone, as with spent', async () => {
+    await project.solve()
+    const { period } = JSON.parse((await report(['--since', 'yesterday', '--json'])).stdout)
+    expect(Date.parse(period.to) - Date.parse(period.from)).toBe(86_400_000)
   })
 
   it('at a terminal goes into a file, whose name is printed', async () => {

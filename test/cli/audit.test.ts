@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/base/clock.js'
@@ -28,7 +28,7 @@ function edit(change: (lines: string[]) => string[]): string {
   return name
 }
 
-describe.each(['spent', 'audit verify', 'audit archive', 'audit tail'])('%s', (name) => {
+describe.each(['spent', 'audit verify', 'audit archive', 'audit tail', 'audit report'])('%s', (name) => {
   it('says that there is no such folder, and creates none', async () => {
     const { exitCode, error } = await json(...name.split(' '))
     expect(exitCode).toBe(2)
@@ -149,6 +149,13 @@ describe('audit verify', () => {
     })
   })
 
+  it('says of a log without a record that there is nothing to verify', async () => {
+    mkdirSync(dir, { recursive: true })
+    const { exitCode, stdout } = await run(['audit', 'verify', '--without-ledger'], inProject())
+    expect(exitCode).toBe(0)
+    expect(stdout).toBe(`– nothing to verify: 0 files, 0 records in ${dir}\n`)
+  })
+
   it('takes the key from its place only', async () => {
     await project.solve()
     const audit = ['audit', 'verify', '--key', 'AUDIT_KEY', '--json']
@@ -233,6 +240,18 @@ describe('audit tail', () => {
     const { stdout } = await run(['audit', 'tail', ...args], inProject({ isTTY: true, env: { NO_COLOR: '1' } }))
     expect(stdout).toContain('2030-01-01')
     for (const control of ['\u001b', '\u009b', '\u202e', '\r', '\u0007']) expect(stdout).not.toContain(control)
+  })
+
+  it('says how many lines it does not show because they are no records, or too long', async () => {
+    await project.solve()
+    const [name = ''] = readdirSync(dir)
+    const valid = readFileSync(join(dir, name), 'utf8').split('\n', 1)[0] ?? ''
+    const long = [70_000, 1_100_000].map((length) => valid.replace('{', `{"note":"${'x'.repeat(length)}",`))
+    appendFileSync(join(dir, name), `${long.join('\n')}\nno record\n`)
+    const { stdout, stderr, exitCode } = await run(['audit', 'tail', '-n', '1', '--json'], inProject())
+    expect(exitCode).toBe(0)
+    expect(JSON.parse(stdout)).not.toHaveProperty('note')
+    expect(stderr).toContain('3 lines of the log are no record: not shown.')
   })
 
   it.each([

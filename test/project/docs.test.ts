@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
+import { z } from 'zod'
 import * as alerts from '../../src/alerts/index.js'
 import * as audits from '../../src/audit/index.js'
 import { type AnyChallenge, type Family, VARIANTS } from '../../src/base/challenge.js'
@@ -82,6 +83,20 @@ it.each([
   expect(made.length).toBeGreaterThan(1)
   const rows = textOf(page).match(/^\| .*$/gm) ?? []
   expect(made.filter((one) => !rows.some((row) => new RegExp(`\`${one}\\b`).test(row)))).toEqual([])
+})
+
+it('each field of a record that a page names is one of its schema', () => {
+  const paths = (shape: unknown, path = ''): string[] => {
+    const properties = Object.entries((shape as { properties?: Record<string, unknown> }).properties ?? {})
+    return properties.flatMap(([name, of]) => [`${path}${name}`, ...paths(of, `${path}${name}.`)])
+  }
+  const fields = paths(z.toJSONSchema(audits.recordSchema, { io: 'input' }))
+  // Spans and metrics have names of their own.
+  const named = PAGES.filter((page) => page !== 'docs/observability.md').flatMap((page) =>
+    [...textOf(page).matchAll(/`(solveguard\.(?!config\b)[a-z_.]+)`/g)].map(([, name = '']) => ({ page, name })),
+  )
+  expect(named.length).toBeGreaterThan(5)
+  expect(named.filter(({ name }) => !fields.includes(name))).toEqual([])
 })
 
 it.each(['ARCHITECTURE.md', 'CONTRIBUTING.md'])('each path that %s names in backticks exists', (page) => {

@@ -6,7 +6,7 @@ import { archiveAudit } from '../../src/audit/archive.js'
 import type { AuditEvent } from '../../src/audit/sink.js'
 import { micros } from '../../src/policy/money.js'
 import { type Fold, type FoldOptions, fold } from '../../src/report/fold.js'
-import { parseSince, parseUntil } from '../../src/report/period.js'
+import { parseSince, parseUntil, readPeriod } from '../../src/report/period.js'
 import { MAX_GROUPS } from '../../src/report/sums.js'
 import { folderForEachTest } from '../audit/folder.js'
 import { DAY, denial, GUARD, HOUR, NOON, solve, writeLog } from './log.js'
@@ -275,6 +275,19 @@ describe('a period', () => {
   ])('that begins or ends with %s', (text, since, until) => {
     expect(new Date(parseSince(text, 'Europe/Berlin', now)).toISOString()).toBe(since)
     expect(new Date(parseUntil(text, 'Europe/Berlin', now)).toISOString()).toBe(until)
+  })
+
+  it.each([
+    ['Europe/Berlin', '2026-03-30T10:00Z', 23],
+    ['Europe/Berlin', '2026-10-26T10:00Z', 25],
+    // The clocks go back at midnight, and forward at midnight.
+    ['America/Havana', '2026-11-02T15:00Z', 25],
+    ['Africa/Cairo', '2026-04-25T10:00Z', 23],
+    ['Australia/Lord_Howe', '2026-04-06T10:00Z', 24.5],
+  ])('yesterday in %s, seen on %s, has %s hours', (timeZone, at, hours) => {
+    const { since, until } = readPeriod({ since: 'yesterday', timeZone }, Date.parse(at))
+    expect(((until ?? 0) - since) / 3_600_000).toBe(hours)
+    expect(readPeriod({ since: 'today', timeZone }, Date.parse(at))).toMatchObject({ since: until, until: undefined })
   })
 
   it.each(['', 'soon', '2026-13-01', '2026-02-30', '7', '-7d', '1e9d'])('%j is none', (text) => {

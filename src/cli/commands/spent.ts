@@ -2,7 +2,7 @@ import { Option } from 'commander'
 import { DeniedError } from '../../base/errors.js'
 import { type Comparison, compareWithLedger } from '../../report/compare.js'
 import { DIMENSIONS, type Dimension, fold } from '../../report/fold.js'
-import { checkTimeZone, parseSince, parseUntil } from '../../report/period.js'
+import { readPeriod } from '../../report/period.js'
 import { booksOf, type CommandLog, commandLog, type LogOptions, logAndLedgerOptions } from '../audit-log.js'
 import { defineCommand } from '../command.js'
 import type { CommandContext } from '../context.js'
@@ -12,7 +12,7 @@ interface Options extends LogOptions {
   readonly since: string
   readonly until?: string
   readonly by: Dimension
-  readonly timeZone: string
+  readonly timeZone?: string
 }
 
 export const command = defineCommand<Options, [dir?: string]>({
@@ -26,18 +26,12 @@ export const command = defineCommand<Options, [dir?: string]>({
       .option('--since <time>', 'yesterday, today, 24h, 7d, 2026-11-01 or a moment', '24h')
       .option('--until <time>', 'the same; a day that is named is part of it (default: now)')
       .addOption(new Option('--by <what>', 'by what the sum is divided').choices(DIMENSIONS).default('subject'))
-      .option('--time-zone <zone>', 'of days, such as Europe/Berlin', 'UTC'),
+      .option('--time-zone <zone>', "of days, such as Europe/Berlin (default: this machine's)"),
   async run(context, options, [dir]) {
     const { by, name: guard } = options
-    const timeZone = checkTimeZone(options.timeZone)
-    const started = context.clock.now()
-    // `yesterday` alone is that day, and not today besides.
-    const last = options.until ?? (options.since === 'yesterday' ? 'yesterday' : undefined)
-    const since = parseSince(options.since, timeZone, started)
-    const until = last === undefined ? undefined : parseUntil(last, timeZone, started)
+    const period = readPeriod(options, context.clock.now())
     const log = await commandLog(context, options, dir)
-    const look = () =>
-      fold({ dir: log.dir }, { now: context.clock.now(), timeZone, since, until, guard, signal: context.signal })
+    const look = () => fold({ dir: log.dir }, { ...period, now: context.clock.now(), guard, signal: context.signal })
     const found = await look()
     const ledger = await compared(context, options, log, found, look)
     context.result(spentJson(found, by, log.dir, ledger), () => spentText(context, found, by, ledger))

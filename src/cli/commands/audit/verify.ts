@@ -40,7 +40,8 @@ export const command = defineCommand<Options, [dir?: string]>({
         return torn ? [[yellow('–'), `${name}\n${why}`]] : []
       })
       const all = `${counted(files.length, 'file')}, ${counted(records, 'record')} in ${log.dir}`
-      const end = ok ? `${green('✓')} ${bold('whole')}: ${all}` : `${red('✗')} ${bold('not whole')}: ${all}`
+      const verdict = records === 0 ? `${yellow('–')} nothing to verify` : `${green('✓')} ${bold('whole')}`
+      const end = `${ok ? verdict : `${red('✗')} ${bold('not whole')}`}: ${all}`
       return [...(rows.length > 0 ? [table(rows, context.columns)] : []), end].join('\n')
     })
     if (!withLedger) {
