@@ -27,7 +27,7 @@ const LEDGERS = ['file', 'redis'] as const
 const cases = ENDINGS.flatMap((how) => LEDGERS.map((kind) => ({ how, kind })))
 
 /** Runs a process that asks for so many solves, and does not close its guard. */
-async function ended(how: string, kind: (typeof LEDGERS)[number], times: number, pageUrl: string) {
+async function ended(how: string, kind: (typeof LEDGERS)[number], times: number, pageUrl: string, slowAudit = false) {
   const dir = mkdtempSync(join(tmpdir(), 'solveguard-ending-'))
   after(async () => rmSync(dir, { recursive: true, force: true }))
   // It knows another key than the process has.
@@ -39,7 +39,7 @@ async function ended(how: string, kind: (typeof LEDGERS)[number], times: number,
   const url = redis?.url ?? ''
   const env = {
     ...{ PATH: process.env.PATH, DIR: dir, SERVICE_URL: service.url, REDIS_URL: url },
-    ...{ HOW: how, PAGE: pageUrl, TIMES: `${times}` },
+    ...{ HOW: how, PAGE: pageUrl, TIMES: `${times}`, ...(slowAudit && { SLOW_AUDIT: '1' }) },
   }
   const child = spawn(process.execPath, [program], { env, stdio: 'ignore' })
   const [code] = await once(child, 'exit')
@@ -65,6 +65,12 @@ describe('a process that ends without closing its guard', () => {
     const mine = new Set(readdirSync(folder))
     const heads = (await ledger.heads()).filter(({ file }) => mine.has(file))
     if (kind === 'file') expect(await verifyAudit(folder, { heads })).toMatchObject({ ok: true })
+  })
+
+  it('has them in an audit log that takes time too, where nothing is left to do', async () => {
+    const { records } = await ended('nothing left to do', 'file', 3, 'https://elsewhere.example/', true)
+    const denied = records.filter(({ event }) => event.action === 'denied')
+    expect(denied.reduce((sum, { solveguard }) => sum + (solveguard.count ?? 1), 0)).toBe(3)
   })
 
   it.each(cases)('has its pause in the ledger, by $how, with the ledger $kind', async ({ how, kind }) => {

@@ -1,4 +1,7 @@
 // A process whose solve is denied, or whose key is refused, and that ends without closing its guard.
+import { appendFileSync, mkdirSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { functionAudit } from '../../../src/audit/function.js'
 import { jsonlAudit } from '../../../src/audit/jsonl.js'
 import { createGuard } from '../../../src/guard/create.js'
 import { fileLedger } from '../../../src/ledger/file.js'
@@ -13,7 +16,15 @@ const {
   HOW: how,
   PAGE: pageUrl = '',
   TIMES: times,
+  SLOW_AUDIT: slowAudit,
 } = process.env
+const folder = `${dir}/audit`
+/** An audit log whose writes take a while, as those over a network do. */
+const slow = functionAudit(async (records) => {
+  await delay(20)
+  mkdirSync(folder, { recursive: true })
+  appendFileSync(`${folder}/slow.jsonl`, records.map((record) => `${JSON.stringify(record)}\n`).join(''))
+})
 const value = new Secret('0123456789abcdef0123456789abcdef')
 const guard = await createGuard({
   name: 'ending',
@@ -21,7 +32,7 @@ const guard = await createGuard({
   secret: { kind: 'test', place: 'the test', fetch: () => ({ current: { value, version: '1' } }) },
   policy: { origins: ['https://staging.example.com'] },
   ledger: url ? redisLedger({ url }) : fileLedger({ dir }),
-  audit: jsonlAudit({ dir: `${dir}/audit` }),
+  audit: slowAudit ? slow : jsonlAudit({ dir: folder }),
 })
 const challenge = {
   family: 'recaptcha',
