@@ -138,7 +138,7 @@ export class LogTail {
       (code === undefined || facts.code === code) &&
       (origin === undefined || facts.origin === origin) &&
       (guard === undefined || facts.guard === guard)
-    return isWanted ? { facts, json: harmless(JSON.stringify(JSON.parse(line.toString()))) } : undefined
+    return isWanted ? { facts, json: harmless(line.toString()) } : undefined
   }
 }
 
@@ -154,9 +154,12 @@ function byTime(a: TailRecord, b: TailRecord): number {
   return a.facts.at - b.facts.at
 }
 
-/** Escapes what JSON leaves as it is although it drives terminals or turns the direction of the text. */
+/**
+ * Escapes what JSON leaves as it is although it drives terminals or turns the direction of the text. The text is not
+ * written anew: `JSON.stringify` fails for what is nested too deep, which parsing takes.
+ */
 function harmless(json: string): string {
-  return json.replace(DRIVES, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return json.replace(/[\t\r]/g, ' ').replace(DRIVES, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 const DRIVES = /[\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g

@@ -242,6 +242,22 @@ describe('audit tail', () => {
     for (const control of ['\u001b', '\u009b', '\u202e', '\r', '\u0007']) expect(stdout).not.toContain(control)
   })
 
+  it.each([[], ['--json']])(
+    'shows the records beside one that is nested too deep to be written %j',
+    async (...args) => {
+      await project.solve()
+      const [name = ''] = readdirSync(dir)
+      const deep = `${'['.repeat(30_000)}${']'.repeat(30_000)}`
+      const line = `{\t"@timestamp":"2030-01-01T00:00:00Z",\r"event":{"action":"denied"},"deep":${deep}}`
+      appendFileSync(join(dir, name), `${line}\n`)
+      const { exitCode, stdout } = await run(['audit', 'tail', ...args], inProject())
+      expect(exitCode).toBe(0)
+      expect(stdout).toContain('authorized')
+      expect(stdout).toContain('2030-01-01')
+      expect(stdout).not.toMatch(/[\t\r]/)
+    },
+  )
+
   it('says how many lines it does not show because they are no records, or too long', async () => {
     await project.solve()
     const [name = ''] = readdirSync(dir)
