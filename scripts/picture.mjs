@@ -42,7 +42,7 @@ writeFileSync(`${folder}/demo.svg`, draw(shown(run.stdout).map(styled).flatMap(w
 function shown(output) {
   const lines = output.trimEnd().split('\n')
   const at = (/** @type {string} */ text) => lines.findIndex((line) => stripVTControlCharacters(line).includes(text))
-  return ['$ npm run demo', '', ...lines.slice(at('The main job'), at('  allowed   denied')), lines.at(-1) ?? '']
+  return ['$ npx solveguard demo', '', ...lines.slice(at('The main job'), at('  allowed   denied')), lines.at(-1) ?? '']
 }
 
 /**
@@ -86,7 +86,7 @@ function draw(lines) {
     })
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${round(width)} ${height}" role="img">
-<title>npm run demo: a real browser signs in, and each layer denies what it must</title>
+<title>npx solveguard demo: a real browser signs in, and each layer denies what it must</title>
 <style>
 text { font: 13px ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace; fill: #1f2328; }
 .bold { font-weight: bold; } .dim { fill: #59636e; } .green { fill: #1a7f37; } .red { fill: #d1242f; }

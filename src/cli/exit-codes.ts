@@ -8,7 +8,7 @@ export const EXIT_CODES = {
   3: 'denied by a layer: nothing was spent',
   4: 'a key or a token was refused, or there is none',
   5: 'something that the command needs is away (service, ledger, secret, audit): worth a retry',
-  6: 'a check did not hold (`doctor`, `drill`, `audit verify`)',
+  6: 'a check did not hold (`doctor`, `drill`, `audit verify`, `audit archive`, `spent`)',
   130: 'interrupted (Ctrl+C); what was under way is accounted for',
   143: 'ended by SIGTERM; what was under way is accounted for',
 } as const

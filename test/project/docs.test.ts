@@ -85,6 +85,17 @@ it.each([
   expect(made.filter((one) => !rows.some((row) => new RegExp(`\`${one}\\b`).test(row)))).toEqual([])
 })
 
+it.each(PAGES.filter((page) => page.startsWith('docs/') && page !== 'docs/README.md'))(
+  '%s says whom it is for',
+  (page) => {
+    expect(textOf(page).split('\n').slice(0, 3)).toEqual([
+      expect.stringMatching(/^# /),
+      '',
+      expect.stringMatching(/^\*For .+\.\*$/),
+    ])
+  },
+)
+
 it('each field of a record that a page names is one of its schema', () => {
   const paths = (shape: unknown, path = ''): string[] => {
     const properties = Object.entries((shape as { properties?: Record<string, unknown> }).properties ?? {})

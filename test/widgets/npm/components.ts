@@ -103,6 +103,8 @@ export function componentsPage(versions: Readonly<Record<string, string>>): stri
 
 const HEAD = `# Components from npm
 
+*For people whose site, or the site that they test, uses one of these packages.*
+
 The components that sites are built with, each bundled as its users do it, and solved until a server has accepted the
 token. The tests write this page (\`npm test -- test/project/components.test.ts -u\`).
 
