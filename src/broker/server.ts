@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
+import type { Clock } from '../base/clock.js'
 import { SolveguardError } from '../base/errors.js'
 import { defaultStateDir } from '../base/state-dir.js'
 import { VERSION } from '../base/version.js'
@@ -14,6 +15,7 @@ import { duration } from '../policy/shapes.js'
 import { adminHandler, checkAdminToken } from './admin.js'
 import { OwnInterface } from './api.js'
 import { type Authenticate, tokenAuthentication } from './auth.js'
+import { type CertificateFiles, certificateFiles } from './certificate-files.js'
 import { type ClientCallbackOptions, Deliveries } from './deliveries.js'
 import { checkCertificate, Front, type FrontOptions, type FrontTls } from './front.js'
 import { createHandler } from './handler.js'
@@ -66,7 +68,8 @@ export interface BrokerOptions {
   trustedProxies?: readonly string[] | undefined
   /**
    * TLS. `'private'` makes an authority of the broker's own in `stateDir`, which can certify nothing but the services'
-   * hosts, `host` and `names`; clients trust one file, `broker.caFile`. Or a certificate (PEM) and its key.
+   * hosts, `host` and `names`; clients trust one file, `broker.caFile`. Or a certificate (PEM) and its key, or the files
+   * of both, which are read again when they change.
    *
    * @default none // plain HTTP
    */
@@ -78,6 +81,7 @@ export interface BrokerOptions {
         /** Its key, in PEM. */
         key: string
       }
+    | CertificateFiles
     | undefined
   /**
    * With `tls: 'private'`: names and addresses by which clients reach the broker, besides `host`.
@@ -185,9 +189,14 @@ const shape = z.strictObject({
   acceptWait: duration.refine((ms) => ms >= 0 && ms <= 3_500, expectedWait).optional(),
   trustedProxies: z.array(z.string()).optional(),
   tls: z
-    .union([z.literal('private'), z.strictObject({ cert: z.string(), key: z.string() })], {
-      error: "expected 'private' or { cert, key }",
-    })
+    .union(
+      [
+        z.literal('private'),
+        z.strictObject({ cert: z.string(), key: z.string() }),
+        z.strictObject({ certFile: z.string(), keyFile: z.string() }),
+      ],
+      { error: "expected 'private', { cert, key } or { certFile, keyFile }" },
+    )
     .optional(),
   names: z.array(z.string().regex(/^[\w.:-]+$/, { error: 'expected a host name or an address' })).optional(),
   clientCa: z.string({ error: 'expected certificates in PEM' }).optional(),
@@ -247,7 +256,7 @@ export async function startBrokerOver(options: BrokerOptions, { fastify }: Fasti
   const checked = check(shape, options, 'startBroker')
   const { host: address = '127.0.0.1', port = 0, acceptWait: acceptWaitMs = 3_000, trustedProxies } = checked
   const { admin, allowPlain = false } = checked
-  const secured = tlsOf(checked, address)
+  const secured = tlsOf(checked, address, hostOf(guard).clock)
   for (const each of [...(secured ? [] : [address]), admin?.host ?? '127.0.0.1']) checkPlain(each, allowPlain)
   const adminToken = admin && checkAdminToken(admin.token)
   const deliveries = checked.callbacks && new Deliveries(checked.callbacks, hostOf(guard).clock)
@@ -309,11 +318,13 @@ export async function startBrokerOver(options: BrokerOptions, { fastify }: Fasti
 function tlsOf(
   { tls, names = [], clientCa, stateDir }: Pick<BrokerOptions, 'tls' | 'names' | 'clientCa' | 'stateDir'>,
   address: string,
+  clock: Clock,
 ): (FrontTls & { readonly caFile?: string }) | undefined {
   if (tls === undefined) {
     if (clientCa === undefined) return undefined
     throw new SolveguardError('CONFIG_INVALID', 'startBroker: clientCa needs tls.')
   }
+  if (tls !== 'private' && 'certFile' in tls) return { certificate: certificateFiles(tls, clock), clientCa }
   if (tls !== 'private') {
     try {
       checkCertificate(tls)

@@ -1,5 +1,10 @@
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Duplex } from 'node:stream'
+import { connect as connectTls } from 'node:tls'
 import { fastify } from 'fastify'
 import { describe, expect, it } from 'vitest'
 import { createListener, type ListenerOptions } from '../../src/broker/listener.js'
@@ -236,6 +241,46 @@ describe('a server of a broker', () => {
     const sockets = await Promise.all(Array.from({ length: 550 }, () => socketTo(port)))
     for (const socket of sockets.slice(0, 50)) socket.write('POST /in.php HTTP/1.1\r\nHost: x\r\nContent-Le')
     expect(await (await fetch(`${url}/in.php?${query()}`)).text()).toMatch(/^OK/)
+  })
+})
+
+describe('a connection through the proxy of a broker', () => {
+  it('loses nothing that its client sends together with CONNECT', async () => {
+    const { guard } = await rig()
+    const folder = mkdtempSync(join(tmpdir(), 'broker-'))
+    const broker = await startBroker({ guard, tls: 'private', stateDir: folder, proxy: true })
+    after(async () => {
+      await broker.close()
+      rmSync(folder, { recursive: true })
+    })
+    const { token } = await guard.issueToken({})
+    const socket = await socketTo(Number(new URL(broker.url).port))
+    let isFirst = true
+    let established = Buffer.alloc(0)
+    const authorization = Buffer.from(`t:${token}`).toString('base64')
+    const head = `CONNECT 2captcha.com:443 HTTP/1.1\r\nProxy-Authorization: Basic ${authorization}\r\n\r\n`
+    // The handshake's first bytes are in one packet with CONNECT.
+    const tunnel = new Duplex({
+      read() {},
+      write(chunk: Buffer, _, done) {
+        socket.write(isFirst ? Buffer.concat([Buffer.from(head), chunk]) : chunk, () => done())
+        isFirst = false
+      },
+    })
+    socket.on('data', (chunk) => {
+      if (tunnel.readableEnded) return
+      if (established.includes('\r\n\r\n')) return void tunnel.push(chunk)
+      established = Buffer.concat([established, chunk])
+      const end = established.indexOf('\r\n\r\n')
+      if (end >= 0 && end + 4 < established.length) tunnel.push(established.subarray(end + 4))
+    })
+    const ca = readFileSync(broker.caFile ?? '')
+    const secure = connectTls({ socket: tunnel, servername: '2captcha.com', ca })
+    await once(secure, 'secureConnect')
+    secure.write('GET /res.php?action=getbalance&key=any HTTP/1.1\r\nHost: 2captcha.com\r\nConnection: close\r\n\r\n')
+    let reply = ''
+    for await (const chunk of secure) reply += chunk
+    expect(reply).toMatch(/^HTTP\/1\.1 200 [\s\S]*\r\n\r\n1$/)
   })
 })
 

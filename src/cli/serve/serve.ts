@@ -66,7 +66,9 @@ function tlsOf(text: string): NonNullable<BrokerOptions['tls']> {
       '--tls: expected private, or the files of a certificate and its key: CERT:KEY.',
     )
   }
-  return { cert: textOf('--tls', cert), key: textOf('--tls', key) }
+  // An error names the option.
+  for (const file of [cert, key]) textOf('--tls', file)
+  return { certFile: cert, keyFile: key }
 }
 
 function textOf(flag: string, file: string): string {
