@@ -39,7 +39,8 @@ export function certificateFiles(files: CertificateFiles, clock: Pick<Clock, 'mo
       if (refused?.stamp !== stamp) refused = { stamp, told: false }
       else if (!refused.told) {
         refused.told = true
-        const message = `The certificate in ${files.certFile} cannot be used, and the one before is (${messageOf(error)}).`
+        const why = messageOf(error)
+        const message = `The certificate in ${files.certFile} cannot be used, and the one before is (${why}).`
         process.emitWarning(message, { type: 'SolveguardCertificate' })
       }
     }

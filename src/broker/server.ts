@@ -68,8 +68,8 @@ export interface BrokerOptions {
   trustedProxies?: readonly string[] | undefined
   /**
    * TLS. `'private'` makes an authority of the broker's own in `stateDir`, which can certify nothing but the services'
-   * hosts, `host` and `names`; clients trust one file, `broker.caFile`. Or a certificate (PEM) and its key, or the files
-   * of both, which are read again when they change.
+   * hosts, `host` and `names`; clients trust one file, `broker.caFile`. Or a certificate (PEM) and its key, or the
+   * files of both, which are read again when they change.
    *
    * @default none // plain HTTP
    */

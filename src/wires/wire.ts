@@ -127,13 +127,15 @@ export function isProxy(proxy: string): boolean {
   return /^(?:https?|socks[45]):\/\/.+:\d{1,5}$/.test(proxy) && URL.canParse(proxy)
 }
 
-/** The values as strings: those that are none become JSON. */
+/**
+ * The values as strings: those that are none become JSON. `null` is left out: some clients send it for what they were
+ * not given.
+ */
 export function toStrings(values: Readonly<Record<string, unknown>>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [
-      name,
-      typeof value === 'string' ? value : (JSON.stringify(value) ?? ''),
-    ]),
+    Object.entries(values)
+      .filter(([, value]) => value !== null)
+      .map(([name, value]) => [name, typeof value === 'string' ? value : (JSON.stringify(value) ?? '')]),
   )
 }
 

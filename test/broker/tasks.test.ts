@@ -56,6 +56,38 @@ describe('the task wire of a broker', () => {
     expect(Object.keys(other.result)).toEqual(['errorId', 'status', 'solution'])
   })
 
+  it('takes null for what a client was not given, in any field of either wire', async () => {
+    const rig = await brokerRig()
+    const names = [
+      'isInvisible',
+      'recaptchaDataSValue',
+      'minScore',
+      'proxyType',
+      'proxyAddress',
+      'proxyPort',
+      'cookies',
+    ]
+    const nothing = Object.fromEntries(names.map((name) => [name, null]))
+    const body = { task: { ...TASK, ...nothing }, callbackUrl: null, softId: null }
+    expect(await rig.json('/createTask', body)).toEqual({ errorId: 0, taskId: expect.any(Number) })
+    const fields = {
+      key: TOKEN,
+      ...FORM,
+      json: 1,
+      pingback: null,
+      proxy: null,
+      proxytype: null,
+      version: null,
+      data: null,
+    }
+    const reply = await send(rig.handler, 'POST', '/in.php', JSON.stringify(fields), {
+      'content-type': 'application/json',
+    })
+    expect(JSON.parse(String(reply.body))).toEqual({ status: 1, request: expect.stringMatching(/^\d+$/) })
+    const absent = await rig.json('/createTask', { task: { ...TASK, websiteKey: null } })
+    expect(absent).toMatchObject({ errorCode: 'ERROR_RECAPTCHA_INVALID_SITEKEY' })
+  })
+
   it('decides the dialect by host, then path, then token, then marks, then its own service', async () => {
     const isCapSolver = (created: Record<string, unknown>) => created.status === 'idle'
     const create = async (rig: BrokerRig, path: string, task: object, headers: Record<string, string> = {}) =>

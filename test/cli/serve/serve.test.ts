@@ -38,7 +38,7 @@ async function serving(folder: string, args: readonly string[] = [], clock: Cloc
 }
 
 describe('solveguard serve', () => {
-  it('that is told to stop refuses submits, answers polls until the last answer was fetched, and ends with 0', async () => {
+  it('that is told to stop refuses submits, answers polls until the last was fetched, and ends with 0', async () => {
     const { folder, service, key } = await project()
     const clock = manualClock(Date.now())
     const { url, ended, host, interrupt } = await serving(folder, [], clock)
@@ -127,7 +127,7 @@ describe('solveguard serve', () => {
 })
 
 describe('a certificate in files', () => {
-  it('stays in use while the new one has no key of its own yet, and that is said once where it remains so', async () => {
+  it('stays in use while the new one has no key of its own yet, which is said once where it remains so', async () => {
     const { folder } = await project()
     const clock = manualClock()
     const files = { certFile: join(folder, 'tls.crt'), keyFile: join(folder, 'tls.key') }
