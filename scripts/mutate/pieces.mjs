@@ -45,7 +45,10 @@ export const PIECES = [
     tokens: { files: [OTHERS], tests: ['keys', 'tokens', '../guard/tokens/tokens', '../guard/remote/light'] },
   }),
   ...pieces('guard/tokens', {
-    'tokens: in a guard': { files: [OTHERS], tests: ['tokens', 'pausing'] },
+    'tokens: in a guard': {
+      files: [OTHERS],
+      tests: ['recent-map', 'tokens', 'pausing', '../broker/tokens', '../broker/tasks'],
+    },
   }),
   ...pieces('broker', {
     'broker: requests': {

@@ -120,8 +120,32 @@ describe('guard.pause', () => {
     ['x', { guard: 'tests' }],
   ])('rejects what it does not understand (%#)', async (reason, target) => {
     const { guard } = await rig()
-    expect(await errorOf(guard.pause(reason as string, target as object))).toMatchObject({ code: 'CONFIG_INVALID' })
+    const error = await errorOf(guard.pause(reason as string, target as object))
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringMatching(/^(reason|target)/) })
     expect(await outcome(guard.solve(challenge))).toBe('solved')
+  })
+
+  it('is on the record once, by its first process, with a sentence that names a token', async () => {
+    const { here, there } = await pair()
+    const { id } = await here.guard.issueToken({})
+    await here.guard.pause('  It is being looked at.  ', { token: id })
+    await there.guard.pause('Another one.', { token: id })
+    await there.guard.resume({ token: id })
+    await here.guard.pause('  ', { subject: 'ci-4711' })
+    await here.guard.resume({ subject: 'ci-4711' })
+    const told = [here, there].map(({ audit }) =>
+      audit.events.flatMap(({ action, subject, message }) =>
+        action === 'paused' || action === 'resumed' ? [[action, subject, message]] : [],
+      ),
+    )
+    expect(told).toEqual([
+      [
+        ['paused', undefined, `The link ${id} of tokens. It is being looked at.`],
+        ['paused', 'ci-4711', 'It was paused by hand.'],
+        ['resumed', 'ci-4711', undefined],
+      ],
+      [['resumed', undefined, `The link ${id} of tokens. `]],
+    ])
   })
 
   it('does not repeat a token that was passed in place of its id', async () => {

@@ -137,6 +137,21 @@ describe('a token', () => {
       expect(text).not.toContain(issued.handle)
     }
     expect(JSON.parse(JSON.stringify(issued))).toMatchObject({ token: '[token]', handle: '[handle]', id: issued.id })
+    const without = await guard.issueToken({})
+    expect(Object.keys(JSON.parse(JSON.stringify(without)))).toEqual(['token', 'id', 'expiresAt'])
+    expect(inspect(without)).toMatch(/^IssuedToken \{\s+token: '\[token\]',\s+id: '/)
+  })
+
+  it('lives from one second on, and is told by name what is wrong with its options', async () => {
+    const clock = manualClock(NOON)
+    const { guard } = await tokenRig({ clock })
+    expect((await guard.issueToken({}, { ttl: '1s' })).expiresAt).toEqual(new Date(NOON + 1_000))
+    for (const options of [{ ttl: '999ms' }, { ttl: '31d' }, { handle: 'yes' }]) {
+      const error = await errorOf(guard.issueToken({}, options as object))
+      expect(error).toMatchObject({ code: 'CONFIG_INVALID' })
+      expect(error.message).toMatch(/^issueToken/)
+    }
+    expect((await errorOf(guard.revokeToken('x'))).message).toMatch(/^id/)
   })
 
   it('that is not recorded is not issued', async () => {
@@ -337,6 +352,21 @@ describe('signing keys', () => {
     expect(keys.fetches - before).toBeLessThanOrEqual(1)
   })
 
+  it('are watched from the beginning of a guard to its end', async () => {
+    const steps: string[] = []
+    const keys = {
+      ...fixedSecret(KEY),
+      start: () => {
+        steps.push('started')
+        return () => void steps.push('stopped')
+      },
+    }
+    const { guard } = await rig({ guardOptions: { tokens: { keys } } })
+    expect(steps).toEqual(['started'])
+    await guard.close()
+    expect(steps).toEqual(['started', 'stopped'])
+  })
+
   it('that are short sign nothing', async () => {
     const { guard } = await tokenRig({ key: 'short-but-long-enough-for-a-key' })
     const error = await errorOf(guard.issueToken({}))
@@ -413,6 +443,29 @@ describe('a handle', () => {
     await clock.advance(60_000)
     expect(await errorOf(guard.verifyToken(handle))).toMatchObject({ code: 'TOKEN_EXPIRED' })
     expect(await errorOf(other.guard.verifyToken(handle))).toMatchObject({ code: 'HANDLE_UNKNOWN', layer: 'secret' })
+  })
+
+  it('that is not known is looked up a hundred times a second at most, and one that is known without end', async () => {
+    const clock = manualClock(NOON)
+    const ledger = memoryLedger()
+    let looked = 0
+    const counting = {
+      ...ledger,
+      listFacts: (scope: string, now: number) => {
+        if (scope.startsWith('handle/')) looked++
+        return ledger.listFacts(scope, now)
+      },
+    }
+    const { guard } = await tokenRig({ ledger: counting, clock })
+    const { handle = '' } = await guard.issueToken({}, { handle: true })
+    const guess = (i: number) => errorOf(guard.verifyToken(i.toString(16).padStart(32, '0')))
+    for (let i = 0; i < 100; i++) expect(await guess(i)).toMatchObject({ code: 'HANDLE_UNKNOWN' })
+    expect(await guess(100)).toMatchObject({ code: 'RATE_EXCEEDED', retryAt: new Date(NOON + 1_000) })
+    expect(looked).toBe(100)
+    await guard.verifyToken(handle)
+    await clock.advance(1_000)
+    expect(await guess(101)).toMatchObject({ code: 'HANDLE_UNKNOWN' })
+    expect(looked).toBe(101)
   })
 
   it('cannot be made from what the ledger has, nor the token', async () => {
