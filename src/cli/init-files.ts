@@ -42,7 +42,8 @@ export function ignoredLines({ key }: InitAnswers): string[] {
 
 /** The configuration as plain data. */
 function configOf({ name, origins, solver, perDay, key }: InitAnswers) {
-  const ci: `$${number}` = '$1'
+  // Never more than what was answered.
+  const ci: `$${number}` = Number(perDay.slice(1)) < 1 ? perDay : '$1'
   return {
     name,
     solver,

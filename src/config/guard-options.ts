@@ -57,11 +57,16 @@ export function guardOptions(
 /** The authority of the broker's certificate, in PEM. */
 function brokerCa({ brokerCa: path }: SolveguardConfig): string | undefined {
   if (path === undefined) return undefined
+  const invalid = (why: string) => new SolveguardError('CONFIG_INVALID', `brokerCa: ${path} ${why}.`)
+  let text: string
   try {
-    return readFileSync(path, 'utf8')
+    text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw new SolveguardError('CONFIG_INVALID', `brokerCa: ${path} cannot be read (${messageOf(error)}).`)
+    throw invalid(`cannot be read (${messageOf(error)})`)
   }
+  if (!text.includes('-----BEGIN CERTIFICATE-----'))
+    throw invalid("has no certificate in PEM: name the broker's caFile")
+  return text
 }
 
 /** The service. */

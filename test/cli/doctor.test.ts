@@ -1,7 +1,15 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { systemClock } from '../../src/base/clock.js'
+import { type Broker, startBroker } from '../../src/broker/server.js'
+import { createGuard } from '../../src/guard/create.js'
+import { memoryLedger } from '../../src/ledger/memory.js'
+import { usd } from '../../src/policy/money.js'
+import { envSecret } from '../../src/secrets/env.js'
+import { captchaAI } from '../../src/solvers/captchaai.js'
+import { memoryAudit } from '../../src/testing/audit.js'
 import { type HostOptions, runCommandLine } from './host.js'
 import { type TestProject, testProject } from './project.js'
 
@@ -199,6 +207,63 @@ describe('doctor', () => {
     expect(checkOf(report, 'broker')).toMatchObject({
       state: 'failed',
       found: expect.stringContaining('SOLVEGUARD_TOKEN'),
+    })
+  })
+
+  describe('with a broker that has a certificate of its own authority', () => {
+    let broker: Broker
+    let token: string
+    let close: () => Promise<void>
+
+    beforeAll(async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'solveguard-doctor-'))
+      vi.stubEnv('SOLVEGUARD_DOCTOR_KEY', '0123456789abcdef0123456789abcdef')
+      const guard = await createGuard({
+        solver: captchaAI({ baseUrl: 'http://127.0.0.1:9' }),
+        secret: envSecret('SOLVEGUARD_DOCTOR_KEY'),
+        policy: { origins: POLICY.origins, budget: { perDay: usd(5) } },
+        ledger: memoryLedger(),
+        audit: memoryAudit(),
+        stateDir: folder,
+      })
+      broker = await startBroker({ guard, port: 0, tls: 'private', stateDir: folder })
+      token = (await guard.issueToken({ origins: POLICY.origins }, { ttl: '15m' })).token
+      close = async () => {
+        await broker.close()
+        await guard.close()
+        rmSync(folder, { recursive: true })
+      }
+    })
+
+    afterAll(() => close())
+
+    const brokerCheck = async (config: object, own = token) => {
+      writeFileSync(join(project.folder, 'solveguard.config.json'), JSON.stringify(config))
+      const report = await doctor([], { env: { SOLVEGUARD_TOKEN: own } })
+      expect(JSON.stringify(report)).not.toContain(token)
+      return { exitCode: report.exitCode, ...checkOf(report, 'broker') }
+    }
+
+    it('holds with the token and the authority', async () => {
+      const found = await brokerCheck({ broker: broker.url, brokerCa: broker.caFile })
+      expect(found).toMatchObject({ exitCode: 0, state: 'ok', found: expect.stringContaining('$5.00 left') })
+    })
+
+    it.each([
+      ['no authority', () => ({ broker: broker.url }), undefined, /brokerCa/],
+      ['a file that is no authority', () => ({ broker: broker.url, brokerCa: 'package.json' }), undefined, /brokerCa/],
+      ['a file that is not there', () => ({ broker: broker.url, brokerCa: 'nothing.pem' }), undefined, /brokerCa/],
+      ['a token that was altered', () => ({ broker: broker.url, brokerCa: broker.caFile }), 'altered', /token/i],
+      [
+        'a broker that is away',
+        () => ({ broker: 'https://127.0.0.1:9', brokerCa: broker.caFile }),
+        undefined,
+        /broker/,
+      ],
+    ])('with %s says what to do', async (_, config, change, words) => {
+      const found = await brokerCheck(config(), change && `${token.slice(0, -4)}AAAA`)
+      expect(found).toMatchObject({ exitCode: 6, state: 'failed' })
+      expect(`${found.found} ${found.remedy}`).toMatch(words)
     })
   })
 

@@ -21,6 +21,14 @@ const read = (name: string) => readFileSync(join(folder, name), 'utf8')
 const SITE = 'https://staging.example.com'
 
 describe('init', () => {
+  it.each([
+    ['0.5', "perDay: '$0.5'"],
+    ['5', "perDay: '$1'"],
+  ])('with $%s a day has CI spend no more', async (perDay, expected) => {
+    await init(['--yes', '--per-day', perDay])
+    expect(read('solveguard.config.ts')).toContain(`profiles: { ci: { policy: { budget: { ${expected} } } } }`)
+  })
+
   it('--yes asks nothing, and writes a typed configuration and lines for git', async () => {
     const { exitCode, stdout } = await init(['--yes', '--json'])
     expect(exitCode).toBe(0)

@@ -148,6 +148,13 @@ describe('a drill of a configuration that sets only what is required', () => {
     expect(report.counts.failed).toBe(0)
   })
 
+  it('says of a service that charges by the thread what is left to be set there', async () => {
+    const egress = { proxy: 'http://127.0.0.1:9', expectIp: ['203.0.113.7/32'], ipCheckUrl: 'http://127.0.0.1:9' }
+    const policy = { origins: ['https://staging.example.com'], egress }
+    const { rows } = await runDrill({ policy }, { rows: ['leaked-key'] })
+    expect(rows).toMatchObject([{ state: 'open', closes: expect.stringContaining('allow 203.0.113.7/32') }])
+  })
+
   it('takes the default cap as the most that can be taken', () => {
     expect(rowOf(report, 'full-speed').atMost.amount).toBe(usd(1))
     expect(rowOf(report, 'hostile-page').atMost.amount).toBe(usd(1))

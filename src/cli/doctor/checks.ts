@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { verifyAudit } from '../../audit/verify.js'
-import { type DeniedError, messageOf } from '../../base/errors.js'
+import { type DeniedError, messageOf, SolveguardError } from '../../base/errors.js'
 import { auditKeyOf, auditOf, ledgerOf } from '../../config/guard-options.js'
 import { checkPolicy } from '../../config/resolve.js'
 import { withoutSecrets } from '../../config/secret-text.js'
@@ -218,11 +218,19 @@ async function service({ context, configuration }: CheckInput): Promise<Finding>
 }
 
 async function broker({ context, configuration }: CheckInput): Promise<Finding> {
-  const guard = await openGuard(context, configuration)
-  const { day } = await guard.status()
-  const ca = configuration.config.brokerCa
-  const trusted = ca === undefined ? '' : `, certificate of ${ca}`
-  return ok(`${configuration.config.broker} takes the token${trusted}: ${formatUsd(day.left)} left`)
+  const { config } = configuration
+  try {
+    const guard = await openGuard(context, configuration)
+    const { day } = await guard.status()
+    const trusted = config.brokerCa === undefined ? '' : `, certificate of ${config.brokerCa}`
+    return ok(`${config.broker} takes the token${trusted}: ${formatUsd(day.left)} left`)
+  } catch (error) {
+    if (!(error instanceof SolveguardError) || error.code !== UNREACHABLE) throw error
+    const remedy = error.message.includes('its certificate was not accepted')
+      ? "Name the file of the broker's authority: brokerCa, or SOLVEGUARD_BROKER_CA."
+      : 'Start the broker, or correct its address: broker, or SOLVEGUARD_BROKER.'
+    return failed(error.message, remedy, UNREACHABLE)
+  }
 }
 
 async function browser(): Promise<Finding> {

@@ -45,11 +45,20 @@ export const leakedKey: Scenario = {
       }
     }
     if (price.imputed) {
-      return {
-        atMost,
-        detail: `${account.name} charges by the thread: a balance does not show how much a thief solves`,
-        closes: 'policy.egress: { proxy, expectIp, ipCheckUrl } // and that address alone allowed at the service',
-      }
+      const detail = `${account.name} charges by the thread: a balance does not show how much a thief solves`
+      // What closes it is a setting of the service, which no configuration shows.
+      const ranges = setup.policy.egress.expected.flatMap((each) => each.ranges).join(', ')
+      return ranges === ''
+        ? {
+            atMost,
+            detail,
+            closes: 'policy.egress: { proxy, expectIp, ipCheckUrl } // and that address alone allowed at the service',
+          }
+        : {
+            atMost,
+            detail: `${detail}; whether the service refuses other addresses than yours is not known here`,
+            closes: `in the settings of the service: allow ${ranges}, and no other address`,
+          }
     }
     await allowed('the first solve', () => stage.solve())
     await clock.advance(HEARTBEAT_MS)
