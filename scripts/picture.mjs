@@ -111,7 +111,7 @@ function openTerminal(home) {
   chmodSync(`${root}dist/cli/main.js`, 0o755)
   const socket = join(home, 'tmux')
   const tmux = (/** @type {string[]} */ ...args) => execFileSync('tmux', ['-S', socket, ...args], { encoding: 'utf8' })
-  const shell = `cd ${project} && exec env -u CI -u NO_COLOR NO_UPDATE_NOTIFIER=1 PS1='$ ' HOME=${home} bash --noprofile --norc`
+  const shell = `cd ${project} && exec env -u CI -u NO_COLOR npm_config_update_notifier=false PS1='$ ' HOME=${home} bash --noprofile --norc`
   tmux('-f', '/dev/null', 'new-session', '-d', '-x', String(COLUMNS), '-y', '120', shell)
   const screen = (/** @type {string[]} */ ...args) => tmux('capture-pane', '-p', ...args).trimEnd()
 

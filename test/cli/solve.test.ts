@@ -1,11 +1,12 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Writable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/base/clock.js'
 import { Interruption } from '../../src/cli/failure.js'
 import { runCli } from '../../src/cli/run.js'
 import { fileLedger } from '../../src/ledger/file.js'
-import { usd } from '../../src/policy/money.js'
+import { type Money, usd } from '../../src/policy/money.js'
 import { captchaAI } from '../../src/solvers/captchaai.js'
 import { type HostOptions, runCommandLine, testHost } from './host.js'
 import { type TestProject, testProject } from './project.js'
@@ -18,17 +19,22 @@ const line = (more: object = {}) =>
 
 let project: TestProject
 
-beforeEach(async () => {
-  project = await testProject()
+/** The configuration of the project, with what may be spent in a day. */
+function configure(perDay: Money) {
   // A polling of its own is no JSON: the file exports what the test has.
   Object.assign(globalThis, {
     configOfTest: {
       name: 'shop',
       solver: captchaAI({ baseUrl: project.service.url, polling: { firstPollMs: 1, everyMs: 5 } }),
       secret: { file: 'secrets/key' },
-      policy: { origins: ['https://staging.example.com'], budget: { perDay: usd(0.003) } },
+      policy: { origins: ['https://staging.example.com'], budget: { perDay } },
     },
   })
+}
+
+beforeEach(async () => {
+  project = await testProject()
+  configure(usd(0.003))
   rmSync(join(project.folder, 'solveguard.config.json'))
   writeFileSync(join(project.folder, 'solveguard.config.mjs'), 'export default globalThis.configOfTest\n')
 })
@@ -116,6 +122,32 @@ describe('solveguard solve --stdin', () => {
     expect(linesOf(stdout).map(({ ok }) => ok)).toEqual([true, true, true, false, false, false])
     expect(exitCode).toBe(3)
     expect(project.service.tasks).toHaveLength(3)
+  })
+
+  it('solves no more than is read: a reader that stops stops the buying', async () => {
+    configure(usd(1))
+    const stdin = `${line()}\n`.repeat(20)
+    const host = testHost({ cwd: project.folder, clock: systemClock, stdin })
+    const pending: (() => void)[] = []
+    let text = ''
+    const write = (chunk: Buffer, _: string, done: () => void) => {
+      text += String(chunk)
+      pending.push(done)
+    }
+    // It takes a line only when the test reads one.
+    const stdout = new Writable({ highWaterMark: 1, write })
+    const running = runCli(['solve', '--stdin', '--concurrency', '4'], { ...host, stdout })
+    const ahead: number[] = []
+    for (let read = 0; read < 20; read++) {
+      await expect.poll(() => pending.length).toBeGreaterThan(0)
+      // Replies of the service, by which it would have been asked for more, had there been room.
+      for (let turn = 0; turn < 3; turn++) await fetch(project.service.url)
+      ahead.push(project.service.tasks.length - read)
+      pending.shift()?.()
+    }
+    expect(await running).toBe(0)
+    expect(linesOf(text)).toHaveLength(20)
+    expect(Math.max(...ahead)).toBeLessThanOrEqual(5)
   })
 
   it('buys no item of a batch twice', async () => {
