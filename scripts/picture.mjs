@@ -1,5 +1,5 @@
-// npm run picture [-- demo | commands]: draws the pictures of docs/pictures from what real runs print: a run of the demo,
-// and commands of the built package, typed into a terminal (tmux) in a project that has a stand-in for the service.
+// npm run picture [-- demo | commands]: draws the pictures of docs/pictures from what real runs print: the demo, and
+// commands of the built package that are typed into a terminal (tmux), in a project with a stand-in for the service.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -111,7 +111,8 @@ function openTerminal(home) {
   chmodSync(`${root}dist/cli/main.js`, 0o755)
   const socket = join(home, 'tmux')
   const tmux = (/** @type {string[]} */ ...args) => execFileSync('tmux', ['-S', socket, ...args], { encoding: 'utf8' })
-  const shell = `cd ${project} && exec env -u CI -u NO_COLOR npm_config_update_notifier=false PS1='$ ' HOME=${home} bash --noprofile --norc`
+  const variables = `-u CI -u NO_COLOR npm_config_update_notifier=false PS1='$ ' HOME=${home}`
+  const shell = `cd ${project} && exec env ${variables} bash --noprofile --norc`
   tmux('-f', '/dev/null', 'new-session', '-d', '-x', String(COLUMNS), '-y', '120', shell)
   const screen = (/** @type {string[]} */ ...args) => tmux('capture-pane', '-p', ...args).trimEnd()
 
