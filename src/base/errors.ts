@@ -3,7 +3,6 @@
  * on, and the address of the page that explains the code. The table below is the only list of codes: a test checks
  * `docs/errors.md` against it.
  */
-import { type InspectOptions, inspect } from 'node:util'
 
 /** A layer that can deny, in the order in which the gate checks them. */
 export type Layer = 'origin' | 'time' | 'secret' | 'network' | 'spending' | 'audit'
@@ -426,9 +425,24 @@ export interface ErrorDetails {
   details?: Readonly<Record<string, string | number | boolean>> | undefined
 }
 
+/** What a stack is formatted of: the name and the message for its first line; the engine adds the frames. */
+interface Trace {
+  readonly name: string
+  readonly message: string
+  readonly stack?: string
+}
+
+/** Sets how many frames the next error has, and returns how many it would have had. */
+function setFrames(count: number): number {
+  const before = Error.stackTraceLimit
+  // With frozen intrinsics it cannot be set: then frames are collected once more than needed.
+  Reflect.set(Error, 'stackTraceLimit', count)
+  return before
+}
+
 /**
  * Every error of solveguard. `code` is stable; `message` says what happened and what to do. What is printed begins with
- * the code and ends with the address of its documentation.
+ * the code and ends with the address of its documentation; so does the stack, which is what most tools print.
  *
  * @example
  * try { await guard.solve(challenge) } catch (error) {
@@ -448,9 +462,27 @@ export class SolveguardError extends Error {
   /** The page that explains the code. */
   declare readonly docs: string
 
+  /** V8 formats a stack when it is first read, with the error's name: a name with the code is another object's. */
+  readonly #trace: Trace
+
+  static readonly #stack: PropertyDescriptor & ThisType<SolveguardError> = {
+    configurable: true,
+    get() {
+      return this.#trace.stack
+    },
+    set(value: unknown) {
+      Object.defineProperty(this, 'stack', { value, writable: true, configurable: true })
+    },
+  }
+
   constructor(code: Code, message: string, more: ErrorDetails = {}) {
+    const frames = setFrames(0)
     super(message, more.cause === undefined ? undefined : { cause: more.cause })
+    setFrames(frames)
     this.code = code
+    this.#trace = { name: `${this.kind} [${code}]`, message }
+    Error.captureStackTrace(this.#trace, new.target)
+    Object.defineProperty(this, 'stack', SolveguardError.#stack)
     const { layer } = CODES[code] as CodeInfo
     if (layer !== undefined) this.layer = layer
     if (more.retryAt !== undefined) this.retryAt = more.retryAt
@@ -466,13 +498,6 @@ export class SolveguardError extends Error {
   /** `SolveguardError`. */
   protected get kind(): string {
     return 'SolveguardError'
-  }
-
-  /** Printed, an error begins with its kind and its code, `DeniedError [BUDGET_EXHAUSTED]: …`, as those of Node do. */
-  [inspect.custom](_depth: number, options: InspectOptions): string {
-    const text = inspect(this, { ...options, customInspect: false })
-    const begin = `${this.kind}: `
-    return text.startsWith(begin) ? `${this.kind} [${this.code}]: ${text.slice(begin.length)}` : text
   }
 
   /** The error for logs and JSON output: without its cause and its stack. */

@@ -96,6 +96,31 @@ describe('SolveguardError', () => {
     ])
   })
 
+  it('has its code in the first line of its stack too, which is what most tools print; its name stays', () => {
+    function inTheCode(): SolveguardError {
+      return new DeniedError('RATE_EXCEEDED', 'Too\nfast.')
+    }
+    const error = inTheCode()
+    expect(error.stack).toMatch(/^DeniedError \[RATE_EXCEEDED\]: Too\nfast\.\n {4}at inTheCode \(.*errors\.test\.ts/)
+    expect([error.name, error.message, String(error)]).toEqual(['DeniedError', 'Too\nfast.', 'DeniedError: Too\nfast.'])
+    expect(new Error('another').stack).toContain('errors.test.ts')
+    // Tools replace a stack.
+    error.stack = 'their own'
+    expect([error.stack, Object.keys(error)]).toEqual(['their own', ['code', 'layer', 'docs']])
+    expect(structuredClone(error).message).toBe('Too\nfast.')
+  })
+
+  it('has the number of frames that the process has set', () => {
+    const before = Error.stackTraceLimit
+    Error.stackTraceLimit = 1
+    try {
+      expect(new SolveguardError('SOLVER_BUSY', 'Later.').stack?.split('\n')).toHaveLength(2)
+      expect(Error.stackTraceLimit).toBe(1)
+    } finally {
+      Error.stackTraceLimit = before
+    }
+  })
+
   it('is JSON without its cause and its stack', () => {
     const error = new DeniedError('RATE_EXCEEDED', 'Too fast.', {
       retryAt: new Date(1000),
