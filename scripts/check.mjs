@@ -14,11 +14,12 @@ import { checkInstalledSize } from './installed-size.mjs'
 import { maybePromises } from './maybe-promises.mjs'
 import { ensureBrowser, ensurePackages, root } from './setup.mjs'
 import { checkSite } from './site-check.mjs'
-import { runToolchains } from './toolchains.mjs'
+import { checkBundlers, checkManagers, checkNext, checkRuntimes } from './toolchains.mjs'
 
 /**
  * A step throws if it found something; the message says what.
- * @typedef {{ name: string, run: () => unknown, needs?: string[] }} Step
+ * `byNameOnly`: it takes long, and is run where its name is given.
+ * @typedef {{ name: string, run: () => unknown, needs?: string[], byNameOnly?: boolean }} Step
  */
 
 ensurePackages()
@@ -39,15 +40,18 @@ const STEPS = [
   { name: 'pack', run: packAndInstall, needs: ['build'] },
   ...ofThePackage([
     { name: 'the examples', run: () => runExamples(packed.project) },
-    { name: 'bundlers and Jest', run: () => runToolchains(packed.project) },
+    { name: 'toolchain: bundlers and Jest', run: () => checkBundlers(packed.project) },
+    { name: "toolchain: pnpm and Yarn's Plug'n'Play", run: () => checkManagers(packed.tarball, folder) },
     { name: 'the demo of the package', run: () => runDemo(packed.tarball, folder) },
     { name: 'a TypeScript consumer, ESM and CommonJS', run: () => compileTypes(packed.project) },
     { name: 'types of the package (attw)', run: () => tool('attw', packed.tarball) },
     { name: 'package shape (publint)', run: () => tool('publint', packed.tarball, '--strict') },
     { name: 'size of what is installed', run: () => checkInstalledSize(packed.project) },
     { name: 'the commands of the package', run: () => runCommands(packed.project) },
+    { name: 'toolchain: Bun and Deno', run: () => checkRuntimes(packed.tarball, folder) },
     { name: 'a CommonJS consumer', run: () => runConsumer(packed.project, 'commonjs.cjs') },
     { name: 'an ESM consumer', run: () => runConsumer(packed.project, 'esm.mjs') },
+    { name: 'toolchain: Next.js', run: () => checkNext(packed.tarball), byNameOnly: true },
   ]),
   { name: 'the site of the documentation', run: () => tool(process.execPath, 'scripts/site.mjs') },
   { name: 'the site in a browser', run: () => checkSite(), needs: ['the site of the documentation'] },
@@ -118,7 +122,9 @@ function ofThePackage(steps) {
  * @param {readonly string[]} words
  */
 function chosen(words) {
-  const named = STEPS.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)))
+  const named = STEPS.filter(({ name, byNameOnly }) =>
+    words.length === 0 ? !byNameOnly : words.some((word) => name.includes(word)),
+  )
   const needed = new Set(named.flatMap(({ needs = [] }) => needs))
   return STEPS.filter((step) => named.includes(step) || needed.has(step.name))
 }

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { fetchTools } from './fetch-tools.mjs'
 import { installNode } from './node-versions.mjs'
 import { ensurePackages, root } from './setup.mjs'
+import { CHECKED_GROUPS } from './toolchain-packages.mjs'
 
 const CURRENT_NODE = 26
 
@@ -34,7 +35,7 @@ const installing = ended(spawn(process.execPath, ['scripts/system-programs.mjs']
 ensurePackages()
 await installing
 // The checks, which come later, need them.
-const fetching = fetchTools(['toolchains'])
+const fetching = fetchTools(CHECKED_GROUPS)
 await step('npm test', 'npm', ['test', '--'])
 process.env.FAULTS = 'sample'
 await step('npm test -- --project faults', 'npm', ['test', '--', '--project', 'faults'])

@@ -1,5 +1,5 @@
 // What tests and checks use besides this project's packages and Debian's. Each is fetched by a process of its own
-// (`node scripts/fetch-tools.mjs toolchains`), so that several are fetched at a time: fetching waits more than it
+// (`node scripts/fetch-tools.mjs bundlers`), so that several are fetched at a time: fetching waits more than it
 // computes.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -7,7 +7,7 @@ import { ensureNodeClients, hasNodeClients } from './node-clients.mjs'
 import { ensureOtherNodes, hasOtherNodes } from './node-versions.mjs'
 import { ensurePythonClients, hasPythonClients } from './python-clients.mjs'
 import { ensureSecretStores, hasSecretStores } from './secret-stores.mjs'
-import { ensureToolchains, hasToolchains } from './toolchain-packages.mjs'
+import { ensureToolchain, hasToolchain } from './toolchain-packages.mjs'
 
 const SELF = fileURLToPath(import.meta.url)
 
@@ -16,10 +16,18 @@ const TOOLS = {
   'other-nodes': { isHere: hasOtherNodes, ensure: ensureOtherNodes },
   'python-clients': { isHere: hasPythonClients, ensure: ensurePythonClients },
   'secret-stores': { isHere: hasSecretStores, ensure: ensureSecretStores },
-  toolchains: { isHere: hasToolchains, ensure: ensureToolchains },
+  bundlers: toolchain('bundlers'),
+  runtimes: toolchain('runtimes'),
+  managers: toolchain('managers'),
+  next: toolchain('next'),
 }
 
 /** @typedef {keyof typeof TOOLS} ToolName */
+
+/** @param {import('./toolchain-packages.mjs').ToolchainGroup} group */
+function toolchain(group) {
+  return { isHere: () => hasToolchain(group), ensure: () => ensureToolchain(group) }
+}
 
 /**
  * Those that are not here yet.

@@ -1,4 +1,5 @@
-// What every bundler has to build and run: a solve with the file ledger, a denial, and an audit log that is whole.
+// What every bundler, runtime and package manager has to run: a solve with the file ledger, a denial, and an audit log
+// that is whole.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,9 +8,7 @@ import { verifyAudit } from 'solveguard/audit'
 import { captchaAI } from 'solveguard/solvers'
 import { startSolverService } from 'solveguard/testing'
 
-async function program() {
-  const stateDir = mkdtempSync(join(tmpdir(), 'solveguard-toolchain-'))
-  const service = await startSolverService({ price: 0.001, solveMs: 20 })
+async function program(stateDir, service) {
   process.env.SOLVEGUARD_KEY = service.key
   const guard = await createGuard({
     name: 'toolchain',
@@ -33,12 +32,21 @@ async function program() {
     return `solved, ${denial.code}, spent ${spent === usd(0.001)}, audit ${ok}`
   } finally {
     await guard.close()
+  }
+}
+
+async function run() {
+  const stateDir = mkdtempSync(join(tmpdir(), 'solveguard-toolchain-'))
+  const service = await startSolverService({ price: 0.001, solveMs: 20 })
+  try {
+    console.log(await program(stateDir, service))
+  } catch (error) {
+    console.error(error)
+    process.exitCode = 1
+  } finally {
     await service.close()
     rmSync(stateDir, { recursive: true, force: true })
   }
 }
 
-program().then(console.log, (error) => {
-  console.error(error)
-  process.exitCode = 1
-})
+run()
