@@ -135,6 +135,8 @@ function esmWrapper(outdir, file) {
     `${outdir}/${file}.mjs`,
     `import entry from '${from}'\n${list}${whole ? 'export default entry.default\n' : ''}`,
   )
-  const typed = `import entry from '${from}'\ndeclare const whole: typeof entry.default\nexport default whole\n`
+  // Where a bundler finds the module, `entry` is what that exports by default; where Node does, it is the module.
+  const type = 'typeof entry extends { default: infer Whole } ? Whole : typeof entry'
+  const typed = `import entry from '${from}'\ndeclare const whole: ${type}\nexport default whole\n`
   writeFileSync(`${outdir}/${file}.d.mts`, `${whole ? typed : ''}export * from '${from}'\n`)
 }

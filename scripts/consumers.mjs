@@ -113,7 +113,7 @@ export async function runCommands(project, node = process.execPath) {
 
 /**
  * Compiles the TypeScript consumer as an ES module and as CommonJS, by the compiler's strictest rules, and the
- * examples.
+ * examples; and the consumer as for a bundler, which resolves modules in another way.
  * @param {string} project
  */
 export async function compileTypes(project) {
@@ -133,7 +133,11 @@ export async function compileTypes(project) {
     'types.cts',
     ...files,
   ]
-  return execute(process.execPath, args, { cwd: project }).catch(throwWithOutput)
+  copyFileSync(join(consumers, 'types.ts'), join(project, 'types-bundler.ts'))
+  const bundler = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--module', 'esnext', '--target', 'es2022']
+  const resolved = ['--moduleResolution', 'bundler', '--types', 'node', 'types-bundler.ts']
+  const both = [args, [require.resolve('typescript/bin/tsc'), ...bundler, ...resolved]]
+  await Promise.all(both.map((each) => execute(process.execPath, each, { cwd: project }).catch(throwWithOutput)))
 }
 
 /**
