@@ -17,44 +17,61 @@ const SCRIPT = /[\\/]src[\\/]widgets[\\/]page[\\/]script\.ts$/
  */
 export const OWN_PROPERTIES = [
   'addHandlers',
+  'addresses',
   'answer',
   'answers',
   'attribute',
   'begin',
+  'byId',
   'callbacks',
   'calls',
   'check',
   'clear',
   'container',
+  'copied',
+  'created',
   'defaultsToLast',
   'define',
   'describe',
   'executes',
+  'executions',
   'expiresAt',
+  'facts',
   'failedScripts',
+  'globals',
   'handlers',
   'hasToken',
   'hold',
   'holdMs',
+  'hosts',
+  'inElement',
   'injected',
   'isDefault',
+  'isElement',
+  'isElementInState',
+  'isInDocument',
+  'isOurs',
+  'isTakenFrame',
   'isThere',
   'lastArguments',
   'lastEvent',
   'late',
   'listen',
+  'logs',
   'matchesTarget',
   'microtask',
   'needsTarget',
+  'notified',
+  'objects',
   'observer',
   'onChange',
   'onConstructed',
-  'logs',
-  'objects',
   'onUsed',
   'ongoing',
   'original',
+  'outerHtml',
   'over',
+  'ownId',
   'params',
   'passOn',
   'passedTokens',
@@ -66,13 +83,17 @@ export const OWN_PROPERTIES = [
   'recorded',
   'renders',
   'replaced',
+  'setCookie',
   'setPrototype',
+  'setValue',
   'track',
   'trap',
   'unlisten',
+  'unsearchedRoots',
   'vendorObject',
-  'watchAll',
+  'views',
   'watch',
+  'watchAll',
   'watchMethods',
   'wrapped',
 ]
@@ -100,12 +121,17 @@ function noteFiles({ metafile }) {
   for (const file of Object.keys(metafile?.inputs ?? {})) if (file !== '<stdin>') files.add(resolve(root, file))
 }
 
-/** The short names, the same in all scripts: they are free in each, as they are chosen for all of them at once. */
+/**
+ * The short names, the same in all scripts: they are free in each, as they are chosen for all of them at once. The
+ * shortest are for the init script, which is in every page.
+ */
 function namesOfAll() {
-  const entryPoints = ['main', 'init-script', 'hold-script', 'wait-script', 'families'].map(
+  const entryPoints = ['init-script', 'main', 'hold-script', 'wait-script', 'families'].map(
     (name) => `${PAGE}/${name}.ts`,
   )
-  const result = buildSync({ ...OPTIONS, entryPoints, format: 'esm', outdir: PAGE, mangleCache: {} })
+  const options = { ...OPTIONS, format: /** @type {const} */ ('esm'), outdir: PAGE }
+  const { mangleCache = {} } = buildSync({ ...options, entryPoints: entryPoints.slice(0, 1), mangleCache: {} })
+  const result = buildSync({ ...options, entryPoints, mangleCache })
   noteFiles(result)
   return result.mangleCache
 }

@@ -58,8 +58,8 @@ export function findCall(request: FindRequest, scripts: SentScripts): string {
   return call('find', [request], scripts)
 }
 
-/** Draws a one-time pad for a solution. */
-export const padCall = (length: number): string => call('pad', [length])
+/** Draws a one-time pad for a solution. Sends what the page needs when that is injected. */
+export const padCall = (length: number): string => call('pad', [length], NO_SCRIPTS, BOUNDED, waitScript)
 
 /**
  * Injects a solution. Another document may have taken the place of the one for which it was bought, and may read the

@@ -53,15 +53,9 @@ const UNSEEN: Readonly<Record<string, Place>> = {
   },
   'a clip path': { style: { [AROUND]: 'clip-path:inset(50%)' } },
   'a clip path from below': { style: { [APPLICATION]: 'clip-path:inset(0 0 100% 0)' } },
-  'a clip path from the side': { style: { [FORM]: 'clip-path:polygon(0 0, 0 0, 0 100%, 0% 100%)' } },
+  'a clip path from the side': { style: { [FORM]: 'clip-path:polygon(0 0, 0 0, 0 100%, 0 100%)' } },
   'a round clip path': { style: { [APPLICATION]: 'clip-path:circle(0 at 100% 0)' } },
   'a filter': { style: { [APPLICATION]: 'filter:blur(2px) opacity(0)' } },
-  'the back of a card': {
-    style: {
-      [APPLICATION]: 'transform-style:preserve-3d',
-      [FORM]: 'transform:rotateY(180deg);backface-visibility:hidden',
-    },
-  },
   'a slide that is not shown': { style: { [APPLICATION]: 'overflow:hidden', [FORM]: 'transform:translateX(200%)' } },
   'content-visibility: hidden': { style: { [FORM]: 'content-visibility:hidden' } },
   'hidden until found': {
@@ -80,12 +74,6 @@ const SEEN: Readonly<Record<string, Place>> = {
     style: {
       [APPLICATION]: 'clip-path:polygon(0 0, 100% 0, 100% 100%, 0 100%)',
       [FORM]: 'clip-path:inset(-5px round 4px)',
-    },
-  },
-  'the back of a card that is turned over': {
-    style: {
-      [APPLICATION]: 'transform-style:preserve-3d;transform:rotateY(180deg)',
-      [FORM]: 'transform:rotateY(180deg);backface-visibility:hidden',
     },
   },
   'half transparent': { style: { [AROUND]: 'opacity:0.5' } },

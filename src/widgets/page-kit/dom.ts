@@ -10,7 +10,6 @@ const MAX_ELEMENTS = 200_000
 const MAX_ROOTS = 1_000
 /** How many frames of the document's origin are looked at for code that renders into the document. */
 const MAX_WINDOWS = 20
-const MAX_DEPTH = 10
 /** The `nodeType` of an element. */
 const ELEMENT = 1
 
@@ -54,10 +53,7 @@ export function createDom(p: Primordials, observer: Observer) {
   const body = getter<Document, HTMLElement | null>(Document.prototype, 'body')
   const readyState = getter<Document, string>(Document.prototype, 'readyState')
   const source = getter<Element, string>(HTMLScriptElement.prototype, 'src')
-  const documentIn = getter<HTMLIFrameElement, Document | null>(HTMLIFrameElement.prototype, 'contentDocument')
-  const documentOfFrame = getter<HTMLFrameElement, Document | null>(HTMLFrameElement.prototype, 'contentDocument')
-  const contentOf = (frame: Element): Document | null =>
-    tag(frame) === 'frame' ? documentOfFrame(frame as HTMLFrameElement) : documentIn(frame as HTMLIFrameElement)
+  const outerHtml = getter<Element, string>(Element.prototype, 'outerHTML')
   const cookie = p.describe(Document.prototype, 'cookie')
   const textarea = p.describe(HTMLTextAreaElement.prototype, 'value')
   const input = p.describe(HTMLInputElement.prototype, 'value')
@@ -111,32 +107,22 @@ export function createDom(p: Primordials, observer: Observer) {
   /** The windows of the frames of this page: without those in, or around, one of another origin. */
   const windowsBeside = (): List<Window> => {
     const windows = list<Window>()
-    const outermost = outermostDocument()
+    let outermost = document
+    try {
+      outermost = window.top?.document ?? document
+    } catch {
+      // Another origin's.
+    }
     for (let at = -1; at < windows.size; at++) {
       const frames = inDocument(at < 0 ? outermost : (windows[at] as Window).document, 'iframe,frame')
       for (let index = 0; index < frames.length && index < MAX_WINDOWS && windows.size < MAX_WINDOWS; index++) {
         // Of another origin it is null, and nothing throws.
-        const inner = contentOf(frames[index] as Element)
+        const inner = (frames[index] as HTMLIFrameElement).contentDocument
         const view = inner && viewOf(inner)
         if (view) push(windows, view)
       }
     }
     return windows
-  }
-
-  /** The outermost of the documents around this one, up to one of another origin. */
-  const outermostDocument = (): Document => {
-    let found = document
-    try {
-      let at: Window = window
-      for (let depth = 0; depth < MAX_DEPTH && at.parent !== at; depth++) {
-        at = at.parent
-        found = at.document
-      }
-    } catch {
-      // Another origin's.
-    }
-    return found
   }
 
   const outside = (elements: List<Element>, found: ArrayLike<Element>): ArrayLike<Element> => {
@@ -187,6 +173,7 @@ export function createDom(p: Primordials, observer: Observer) {
     /** An element's open shadow root. */
     shadow: (element: Element): ShadowRoot | undefined => shadow(element) ?? undefined,
     tag,
+    outerHtml,
     textContent: (node: Node): string => textContent(node) ?? '',
     setCookie: (text: string) => void p.apply(cookie?.set as (text: string) => void, document, [text]),
     /** The absolute address of a script. */

@@ -7,6 +7,12 @@ const WITHIN_MS = 60_000
 /** The shortest time between two looks at a page that changes, ms. */
 const GAP_MS = 100
 
+/** What this file does, as the script that has it passes it to the core script. */
+export interface LateDrawing {
+  readonly fillOnceDrawn: typeof fillOnceDrawn
+  readonly stopFilling: typeof stopFilling
+}
+
 /** What waits for a vendor's script. */
 const observers = list<MutationObserver>()
 

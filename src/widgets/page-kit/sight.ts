@@ -1,4 +1,3 @@
-import { shapeBox } from './clip-path.js'
 import type { Primordials } from './primordials.js'
 import { has } from './text.js'
 
@@ -137,7 +136,6 @@ export function createSight(p: Primordials, { method, getter }: DomAccess) {
     let at = element
     for (let depth = 0; depth < MAX_DEPTH; depth++) {
       if (opacity < MIN_OPACITY || style.contentVisibility === 'hidden' || isClippedAway(style)) return undefined
-      if (isFacingAway(at, style) || !cutToShape(at, style, box, isPoint)) return undefined
       // Neither the opacity nor the overflow of what is around a modal dialog matters to it.
       if (isInTopLayer(at)) return positionOf(style)
       const around = elementAround(at)
@@ -191,33 +189,6 @@ export function createSight(p: Primordials, { method, getter }: DomAccess) {
     // A box that is empty because nothing is drawn in it yet hides nothing.
     const isEmpty = content.width <= inner.width && content.height <= inner.height
     return isLarge(box, true) && (isEmpty || (inner.width >= MIN_SIZE && inner.height >= MIN_SIZE))
-  }
-
-  /** Cuts a box down to the shape of a `clip-path`. @returns whether something is left of it */
-  function cutToShape(element: Element, { clipPath }: CSSStyleDeclaration, box: Box, isPoint: boolean): boolean {
-    if (!clipPath || clipPath === 'none') return true
-    const { left, top, width, height } = bounds(element)
-    const shape = shapeBox(p, clipPath, width, height)
-    if (!shape) return true
-    box.left = max(box.left, left + shape.left)
-    box.top = max(box.top, top + shape.top)
-    box.right = min(box.right, left + shape.right)
-    box.bottom = min(box.bottom, top + shape.bottom)
-    return isLarge(box, isPoint)
-  }
-
-  /** Whether it is the side of a card that is turned away: `backface-visibility: hidden`. */
-  function isFacingAway(element: Element, style: CSSStyleDeclaration): boolean {
-    if (style.backfaceVisibility !== 'hidden') return false
-    let matrix = new DOMMatrix(style.transform)
-    let around = elementAround(element)
-    for (let depth = 0; around && depth < MAX_DEPTH; depth++) {
-      const { transform, transformStyle } = styleOf(around)
-      if (transformStyle !== 'preserve-3d') break
-      matrix = new DOMMatrix(transform).multiply(matrix)
-      around = elementAround(around)
-    }
-    return matrix.m33 < 0
   }
 
   /** Whether what is left is still on the page: no one can scroll beyond its start. */
@@ -374,8 +345,14 @@ function isReversedText({ direction, writingMode }: CSSStyleDeclaration): boolea
   return direction === 'rtl' || writingMode === 'vertical-rl'
 }
 
+/** The shapes that leave nothing: of no radius, cut from one side to the other, or with all points in one line. */
+const NO_SHAPE =
+  /^(circle|ellipse)\(0px|^inset\((50%\)|.*100%)|^polygon\((\S+) \S+(, \3 \S+)*\)$|^polygon\(\S+ ([^,]+)(, \S+ \5)*\)$/
+
 /** The ways in which style sheets hide text for all but screen readers. */
-function isClippedAway({ clip, position }: CSSStyleDeclaration): boolean {
+function isClippedAway({ clip, clipPath, position }: CSSStyleDeclaration): boolean {
+  // By the page's own method: one that redefines it decides about its own widgets only.
+  if (NO_SHAPE.test(clipPath)) return true
   const positioned = position === 'absolute' || position === 'fixed'
   return positioned && (clip === 'rect(0px, 0px, 0px, 0px)' || clip === 'rect(1px, 1px, 1px, 1px)')
 }

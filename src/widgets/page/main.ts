@@ -1,10 +1,10 @@
 // The core script: finds widgets and injects solutions, by the families that are added to it. It is evaluated with the
 // first call that needs it, and takes the built-ins that the init script has saved.
-import { isBlocked } from '../page-kit/blocked.js'
+import { isBlocked, isWithheld } from '../page-kit/blocked.js'
 import { createDom, type Dom } from '../page-kit/dom.js'
 import { cancelTimers, runLater } from '../page-kit/expiry.js'
 import type { PageContext, PageFamily, WidgetView } from '../page-kit/family.js'
-import { fillOnceDrawn, stopFilling } from '../page-kit/late-drawing.js'
+import type { LateDrawing } from '../page-kit/late-drawing.js'
 import { bare, includes, type List, list, push, pushBounded, remove } from '../page-kit/primordials.js'
 import type {
   FindReply,
@@ -37,8 +37,8 @@ export interface Core extends Main {
    * @param undo removes everything of it from the page
    */
   add(name: string, family: PageFamily, undo: () => void): void
-  /** Adds what waits for changes, unless it is there. */
-  addWaiter(create: (observer: Observer, dom: Dom) => ChangeWaiter): void
+  /** Adds what waits for changes, and for what a vendor's script draws late, unless it is there. */
+  addWaiter(create: (observer: Observer, dom: Dom) => ChangeWaiter, drawing: LateDrawing): void
 }
 
 /** A one-time pad that no solution has used yet. */
@@ -94,6 +94,7 @@ function createMain(observer: Observer): Core {
   const context: PageContext = { p, dom, observer, frames: list() }
   let isWaiting = false
   let changes: ChangeWaiter | undefined
+  let late: LateDrawing | undefined
 
   const idOf = (family: PageFamily, view: WidgetView): KnownWidget => {
     for (let index = known.size - 1; index >= 0; index--) {
@@ -250,8 +251,9 @@ function createMain(observer: Observer): Core {
       families[name] = family
       push(undos, undo)
     },
-    addWaiter(create) {
+    addWaiter(create, drawing) {
       changes ??= create(observer, dom)
+      late ??= drawing
     },
     find(request) {
       observer.begin()
@@ -273,6 +275,10 @@ function createMain(observer: Observer): Core {
       const listed = list<KnownWidget>()
       const blocked = list<KnownWidget>()
       const since = count
+      const addSitekey = ({ facts }: WidgetView): void => {
+        const sitekey = text(facts.sitekey)
+        if (sitekey) push(sitekeys, sitekey)
+      }
       for (let index = 0; index < names.length; index++) {
         const name = names[index] as string
         const family = families[name]
@@ -280,9 +286,16 @@ function createMain(observer: Observer): Core {
         const scanned = scan(family, max - found)
         omitted += scanned.omitted
         if (scanned.failed) widgets += `${widgets && ','}${json(p, { family: name, failed: true }, 100)}`
-        const isWithoutScript = scanned.views.size > 0 && !!family.script && isBlocked(context, family.script)
+        const script = scanned.views.size > 0 ? family.script : undefined
+        const isWithoutScript = !!script && isBlocked(context, script)
+        const isUndrawable = !!script && isWithheld(context, script)
         for (let at = 0; at < scanned.views.size; at++, found++) {
-          const entry = idOf(family, scanned.views[at] as WidgetView)
+          const view = scanned.views[at] as WidgetView
+          if (isUndrawable && view.drawn === false) {
+            addSitekey(view)
+            continue
+          }
+          const entry = idOf(family, view)
           // Two views of one widget, which nothing tells apart.
           if (includes(listed, entry)) continue
           push(listed, entry)
@@ -296,8 +309,7 @@ function createMain(observer: Observer): Core {
         // An execution after the token expired is a new one.
         const executedAgain = !expired?.executed || expired.executions !== view.executions?.()
         if (facts.answered || (facts.executed && executedAgain)) delete entry.expired
-        const sitekey = text(facts.sitekey)
-        if (sitekey) push(sitekeys, sitekey)
+        addSitekey(view)
         const head = {
           id,
           family: nameOf(family),
@@ -339,7 +351,7 @@ function createMain(observer: Observer): Core {
         if (at.view.drawn === false) {
           const ours = list<Element>()
           for (let index = 0; index < made.size; index++) push(ours, made[index] as Element)
-          fillOnceDrawn(context, solution, ours, () => viewSince(at.entry, solution))
+          late?.fillOnceDrawn(context, solution, ours, () => viewSince(at.entry, solution))
         }
         at.entry.solution = solution
         delete at.entry.notified
@@ -408,7 +420,7 @@ function createMain(observer: Observer): Core {
     undo() {
       cancelTimers(context)
       for (let index = 0; index < undos.size; index++) undos[index]?.()
-      stopFilling(context)
+      late?.stopFilling(context)
       changes?.endAll()
     },
   }

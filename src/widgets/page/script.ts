@@ -18,7 +18,7 @@ export const holdScript: string = ''
  */
 export const coreScript: string = ''
 
-/** What waits for changes, from `wait-script.ts`. Does nothing without the core script. */
+/** What waits, from `wait-script.ts`. Does nothing without the core script. */
 export const waitScript: string = ''
 
 /** By family, its script, from the table in `families.ts`. Does nothing without the core script. */

@@ -39,7 +39,7 @@ export function shownFamilies(context: PageContext, isHere: (family: string) => 
   }
   return shown
 
-  function hasGlobal(globals: Signs['globals']): boolean {
+  function hasGlobal(globals: readonly string[] | undefined): boolean {
     for (let index = 0; globals && index < globals.length; index++) {
       if (p.has(window, globals[index] as string)) return true
     }
