@@ -53,10 +53,14 @@ async function drawDemo() {
   save('demo', title, styled(demoLines(run.stdout)).flatMap(wrap))
 }
 
+/** A file of the build. Its types are those of the source: there may be no build when types are checked. */
+const built = (/** @type {string} */ file) => import(`${root}dist/${file}`)
+
 /** The questions of `init`, then `doctor`, `status` and `drill` in the project that it has made. */
 async function drawCommands() {
   execFileSync(process.execPath, ['scripts/build.mjs'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
-  const { startSolverService } = await import('../dist/testing/index.js')
+  /** @type {typeof import('../src/testing/index.js')} */
+  const { startSolverService } = await built('testing/index.js')
   /** @type {AsyncDisposable[]} */
   const open = []
   const home = mkdtempSync(join(tmpdir(), 'pictures-'))
@@ -177,9 +181,12 @@ function prepare(project, url) {
  * @param {string} url
  */
 async function spend(project, url) {
-  const { createGuard, usd } = await import('../dist/index.js')
-  const { captchaAI } = await import('../dist/solvers/index.js')
-  const { fileSecret } = await import('../dist/secrets/index.js')
+  /** @type {typeof import('../src/index.js')} */
+  const { createGuard, usd } = await built('index.js')
+  /** @type {typeof import('../src/solvers/index.js')} */
+  const { captchaAI } = await built('solvers/index.js')
+  /** @type {typeof import('../src/secrets/index.js')} */
+  const { fileSecret } = await built('secrets/index.js')
   const guard = await createGuard({
     name: basename(project),
     solver: captchaAI({ baseUrl: url, pricing: { per: 'solve', usd: 0.003 }, polling: { firstPollMs: 1, everyMs: 1 } }),
