@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
-import { SolveguardError } from '../base/errors.js'
-import { looksSecret } from './secret-text.js'
+import { printable, SolveguardError } from '../base/errors.js'
+import { hasPassword, looksSecret } from './secret-text.js'
 import { configProblems, policyProblems, withMoney } from './shape.js'
 import type { PolicyConfig, ProfileName, SolveguardConfig } from './types.js'
 
@@ -145,6 +145,11 @@ export function sourceOf(path: string, sources: ReadonlyMap<string, string>): st
 const NO_KEY =
   'is a key, or looks like one; a configuration has only its place, such as { env: "SOLVEGUARD_KEY" }, because it is ' +
   'committed. Remove it, and replace it at the service: it may have been read'
+const NO_PASSWORD =
+  'has a password, and a configuration is committed. Put the whole address into SOLVEGUARD_LEDGER or SOLVEGUARD_PROXY, ' +
+  'or, in a configuration that is code, take the password from the environment'
+/** Addresses that a variable has, too. Code may take the password of any other one from the environment. */
+const ADDRESS_OF_VARIABLE = /(?:^|\.)(?:ledger\.redis|policy\.egress\.proxy)$/
 /** Fields whose text would be a secret. */
 const SECRET_FIELD = /^(?:api_?-?)?(?:key|token|password|secret|passphrase)$/i
 
@@ -171,7 +176,8 @@ export function fileLayers(value: unknown, file: string, folder: string, profile
     ? Object.keys(profiles).filter((name) => !['development', 'ci', 'production'].includes(name))
     : ['']
   if (unknown !== undefined) {
-    throw new SolveguardError('CONFIG_INVALID', `profiles (${file}): expected development, ci and production.`)
+    const path = unknown === '' ? 'profiles' : `profiles.${printable(unknown, 40)}`
+    throw new SolveguardError('CONFIG_INVALID', `${path} (${file}): expected development, ci and production.`)
   }
   const own = profiles[profile]
   if (own === undefined) return [{ source: file, config, folder }]
@@ -189,6 +195,9 @@ function refuseKeys(value: unknown, file: string, path: string, depth = 0): void
     const field = path.split('.').at(-1) ?? ''
     if (looksSecret(value) || (SECRET_FIELD.test(field) && value !== '')) {
       throw new SolveguardError('CONFIG_INVALID', `${path} (${file}): ${NO_KEY}.`)
+    }
+    if (hasPassword(value) && (file.endsWith('.json') || ADDRESS_OF_VARIABLE.test(path))) {
+      throw new SolveguardError('CONFIG_INVALID', `${path} (${file}): ${NO_PASSWORD}.`)
     }
     return
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { SolveguardError } from '../base/errors.js'
+import { checkBaseUrl } from '../base/service-url.js'
 import { usd } from '../policy/money.js'
 import { checked } from '../policy/schema.js'
 import { duration, narrowingShape, policyShape } from '../policy/shapes.js'
@@ -11,6 +12,20 @@ const SERVICES = ['captchaai', 'twocaptcha', 'anticaptcha', 'capmonster', 'capso
 const text = (what: string) => z.string({ error: `expected ${what}` }).min(1, `expected ${what}`)
 const method = (name: string) =>
   z.custom<object>((value) => typeof (value as Record<string, unknown> | null)?.[name] === 'function')
+
+/** An address that a key or a token is sent to: `https:`, or `http:` on a loopback address. */
+const address = (example: string) =>
+  z.string().refine(
+    (value) => {
+      try {
+        checkBaseUrl(value)
+        return true
+      } catch {
+        return false
+      }
+    },
+    { error: `expected an address such as '${example}': https:, or http: on a loopback address` },
+  )
 
 const SECRET =
   "expected the place of the key, such as { env: 'SOLVEGUARD_KEY' }, { file: '…' } or { exec: ['op', 'read', '…'] }, " +
@@ -86,7 +101,9 @@ const plainFields = {
   connectWithin: duration.describe('How long a solve tries to connect.').optional(),
   stateDir: text('the path of a folder').describe('The folder of the ledger and the audit log.').optional(),
   trace: text('the path of a file').describe('The path of a wire log.').optional(),
-  broker: z.string().describe('The address of a broker. Its token is in SOLVEGUARD_TOKEN.').optional(),
+  broker: address('https://broker.internal:8443')
+    .describe('The address of a broker. Its token is in SOLVEGUARD_TOKEN.')
+    .optional(),
   brokerCa: text('the path of a file').describe("The file of the authority of the broker's certificate.").optional(),
 }
 
@@ -122,6 +139,8 @@ export function policyProblems(policy: PolicyConfig): readonly ConfigProblem[] {
   return 'data' in result ? [] : result.problems.map(({ path, problem }) => ({ path: `policy${path}`, problem }))
 }
 
+/** The smallest amount that a policy takes, in micro-dollars. */
+const LEAST = 100
 const AMOUNT = /^\$(\d{1,7}(?:\.\d{1,6})?)$/
 
 /**
@@ -135,8 +154,9 @@ export function withMoney(policy: PolicyConfig): PolicyConfig {
     if (typeof value === 'object' && value !== null && 'amount' in value) {
       return { ...value, amount: read(value.amount, `${path}.amount`) }
     }
-    if (typeof value !== 'string') return value
-    const [, amount] = AMOUNT.exec(value) ?? []
+    // Micro-dollars: so few of them are meant as dollars.
+    if (typeof value !== 'string' && !(typeof value === 'number' && value > 0 && value < LEAST)) return value
+    const [, amount] = AMOUNT.exec(String(value)) ?? []
     if (amount !== undefined) return usd(amount)
     throw new SolveguardError('CONFIG_INVALID', `policy.budget.${path}: expected an amount such as '$5.00'.`)
   }

@@ -43,6 +43,36 @@ describe('the configuration', () => {
     expect(config.policy?.origins).toEqual(['https://example.com'])
   })
 
+  it.each([
+    ['ledger.redis', { ledger: { redis: 'redis://:hunter2@redis.internal' } }],
+    ['policy.egress.proxy', { policy: { origins, egress: { proxy: 'http://me:hunter2@proxy.internal:3128' } } }],
+    ['profiles.ci.ledger.redis', { profiles: { ci: { ledger: { redis: 'rediss://me:hunter2@redis.internal' } } } }],
+  ])('refuses an address with a password as %s, and says where it goes', (path, value) => {
+    for (const file of ['solveguard.config.json', 'solveguard.config.ts']) {
+      const read = () => fileLayers(value, file, FOLDER, 'development')
+      expect(read).toThrow(`${path} (${file}): has a password`)
+      expect(read).not.toThrow('hunter2')
+    }
+  })
+
+  it('takes a password that code has read from the environment, where there is no variable for the address', () => {
+    const value = { policy: { origins, egress: { pageProxies: ['http://me:hunter2@proxy.internal:3128'] } } }
+    expect(() => fileLayers(value, 'solveguard.config.ts', FOLDER, 'development')).not.toThrow()
+    expect(() => fileLayers(value, 'solveguard.config.json', FOLDER, 'development')).toThrow('has a password')
+  })
+
+  it.each<[object, string]>([
+    [{ broker: 'nonsense' }, "broker (solveguard.config.json): expected an address such as 'https://broker"],
+    [{ broker: 'http://broker.internal' }, 'broker (solveguard.config.json): expected an address'],
+    [
+      { policy: { budget: { perDay: 5 } } },
+      "policy.budget.perDay (solveguard.config.json): expected an amount such as '$5",
+    ],
+    [{ profiles: { prod: {} } }, 'profiles.prod (solveguard.config.json): expected development, ci and production'],
+  ])('of %j names the key, the source and what is expected', (value, message) => {
+    expect(() => resolveFile(value)).toThrow(message)
+  })
+
   it('keeps what code has made as it is', () => {
     const ledger = memoryLedger()
     expect(resolveFile({ ledger, policy: { origins } }).config.ledger).toBe(ledger)
