@@ -21,6 +21,14 @@ const read = (name: string) => readFileSync(join(folder, name), 'utf8')
 const SITE = 'https://staging.example.com'
 
 describe('init', () => {
+  it('--force makes no second configuration beside one of another format', async () => {
+    await init(['--yes'])
+    const before = read('solveguard.config.ts')
+    expect((await init(['--yes', '--force', '--format', 'json'])).exitCode).toBe(2)
+    expect(existsSync(join(folder, 'solveguard.config.json'))).toBe(false)
+    expect(read('solveguard.config.ts')).toBe(before)
+  })
+
   it.each([
     ['0.5', "perDay: '$0.5'"],
     ['5', "perDay: '$1'"],

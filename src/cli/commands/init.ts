@@ -83,8 +83,10 @@ async function mayWrite(
   file: string,
 ): Promise<void> {
   const found = CONFIG_FILES.find((name) => existsSync(join(folder, name)))
-  if (found === undefined || force) return
+  if (found === undefined) return
+  // Two files are refused by every command: which of them holds is not for a flag to guess.
   if (found !== basename(file)) throw usageError(`There is ${found} already: remove it first, or name its --format.`)
+  if (force) return
   if (yes || !context.interactive) throw usageError(`There is ${found} already: --force replaces it.`)
   const { confirm } = await askAt(context)
   const message = `Replace ${found}?`
