@@ -36,7 +36,7 @@ export interface CommandContext extends CliHost {
   readonly json: boolean
   /** Whether a question may be asked: both ends are a terminal, no `--json`, and not in CI. */
   readonly interactive: boolean
-  /** The width of standard output, 80 where it is no terminal. */
+  /** The width of standard output, 80 where it is no terminal, or one that has no size. */
   readonly columns: number
   /** For text on standard output. */
   readonly colors: Colors
@@ -66,7 +66,7 @@ export function createContext(
     ...host,
     json,
     interactive: !json && !isCi(env) && stderr.isTTY === true && stdout.isTTY === true && host.stdin().isTTY === true,
-    columns: stdout.columns ?? 80,
+    columns: stdout.columns || 80,
     colors: pc.createColors(hasColors(stdout, env)),
     errorColors: pc.createColors(hasColors(stderr, env)),
     result: (value, text) =>

@@ -68,7 +68,7 @@ function usageOf({ message }: CommanderError): string {
 
 function textOf({ code, layer, message, retryAt, docs }: Failure, context: CommandContext): string {
   const { errorColors, stderr } = context
-  const lines = wrapped(message, Math.max(20, (stderr.columns ?? 10_000) - 2)).map((line) => `  ${line}`)
+  const lines = wrapped(message, Math.max(20, (stderr.columns || 10_000) - 2)).map((line) => `  ${line}`)
   const { bold, dim, red } = errorColors
   const head = `${red('✗')} ${bold(code)}${layer === null ? '' : dim(`  ${layer} layer`)}`
   const again = retryAt === null ? [] : [`  Try again at ${retryAt}.`]

@@ -63,5 +63,5 @@ function outputOf({ stderr, errorColors }: CommandContext): Writable {
       done()
     },
   })
-  return Object.assign(plain, { isTTY: true, columns: stderr.columns ?? 80 })
+  return Object.assign(plain, { isTTY: true, columns: stderr.columns || 80 })
 }

@@ -223,6 +223,11 @@ describe('demo', () => {
 })
 
 describe('output', () => {
+  it.each([undefined, 0])('of a terminal with %s columns is 80 wide', async (columns) => {
+    const { context } = createContext(testHost({ isTTY: true, columns }), false)
+    expect(context.columns).toBe(80)
+  })
+
   it.each([
     [{ isTTY: false }, false],
     [{ isTTY: true }, true],
