@@ -146,8 +146,8 @@ const NO_KEY =
   'is a key, or looks like one; a configuration has only its place, such as { env: "SOLVEGUARD_KEY" }, because it is ' +
   'committed. Remove it, and replace it at the service: it may have been read'
 const NO_PASSWORD =
-  'has a password, and a configuration is committed. Put the whole address into SOLVEGUARD_LEDGER or SOLVEGUARD_PROXY, ' +
-  'or, in a configuration that is code, take the password from the environment'
+  'has a password, and a configuration is committed. Put the whole address into SOLVEGUARD_LEDGER or ' +
+  'SOLVEGUARD_PROXY, or, in a configuration that is code, take the password from the environment'
 /** Addresses that a variable has, too. Code may take the password of any other one from the environment. */
 const ADDRESS_OF_VARIABLE = /(?:^|\.)(?:ledger\.redis|policy\.egress\.proxy)$/
 /** Fields whose text would be a secret. */
