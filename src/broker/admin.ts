@@ -6,11 +6,12 @@ import type { Duration } from '../policy/duration.js'
 import type { NarrowingInput } from '../policy/schema.js'
 import { SERVICE_NAMES } from '../wires/services.js'
 import { errorReply, parseBody } from './api.js'
+import { MAX_CREDENTIAL_LENGTH } from './auth.js'
 import { addressOf, credentialIn, isFromBrowser } from './read-request.js'
 import { type BrokerHandler, type BrokerRequest, type BrokerResponse, jsonReply, textReply } from './types.js'
 
 /** What an operator does from outside the process. Everything else of a guard is in its own process. */
-export type AdminGuard = Pick<Guard, 'issueToken' | 'revokeToken' | 'pause' | 'resume' | 'status'>
+export type AdminGuard = Pick<Guard, 'issueToken' | 'issueHandle' | 'revokeToken' | 'pause' | 'resume' | 'status'>
 
 const target = { subject: z.string().max(100).optional(), token: z.string().max(64).optional() }
 const issueShape = z.strictObject({
@@ -20,6 +21,7 @@ const issueShape = z.strictObject({
   wire: z.enum(SERVICE_NAMES).optional(),
   handle: z.boolean().optional(),
 })
+const handleShape = z.strictObject({ token: z.string().max(MAX_CREDENTIAL_LENGTH) })
 const revokeShape = z.strictObject({ id: z.string().max(64) })
 const pauseShape = z.strictObject({ reason: z.string().max(500).optional(), ...target })
 const resumeShape = z.strictObject(target)
@@ -27,6 +29,7 @@ const resumeShape = z.strictObject(target)
 /** The paths of the admin interface. */
 export const ADMIN_PATHS = {
   tokens: '/v1/tokens',
+  handle: '/v1/tokens/handle',
   revoke: '/v1/tokens/revoke',
   pause: '/v1/pause',
   resume: '/v1/resume',
@@ -70,6 +73,10 @@ export function adminHandler(guard: AdminGuard, token: string): BrokerHandler {
       })
       const { id, handle, expiresAt } = issued
       return { token: issued.token, ...(handle !== undefined && { handle }), id, expiresAt }
+    },
+    [`POST ${ADMIN_PATHS.handle}`]: async (request) => {
+      const { handle, id, expiresAt } = await guard.issueHandle(parseBody(request, handleShape).token)
+      return { handle, id, expiresAt }
     },
     [`POST ${ADMIN_PATHS.revoke}`]: async (request) => guard.revokeToken(parseBody(request, revokeShape).id),
     [`POST ${ADMIN_PATHS.pause}`]: async (request) => {

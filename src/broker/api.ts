@@ -218,7 +218,9 @@ const STATUSES: Readonly<Record<DenialKind, number>> = {
 /** An error as JSON, with the status of its kind. */
 export function errorReply(thrown: unknown): BrokerResponse {
   const error = thrown instanceof SolveguardError ? thrown : new SolveguardError('SOLVER_ERROR', messageOf(thrown))
-  return { ...jsonReply(STATUSES[kindOf(error)], wireError(error)), facts: { error: error.code } }
+  // Here an option that is wrong came with the request.
+  const status = error.code === 'CONFIG_INVALID' ? ERROR_STATUSES.request : STATUSES[kindOf(error)]
+  return { ...jsonReply(status, wireError(error)), facts: { error: error.code } }
 }
 
 /**

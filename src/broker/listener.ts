@@ -6,6 +6,7 @@ import { BoundedBytes } from '../base/bounded-bytes.js'
 import { SolveguardError } from '../base/errors.js'
 import { type CallbackReceiver, discardBody } from '../guard/hosting.js'
 import type { Logger } from '../guard/observability/log.js'
+import { BROKER_PATHS } from '../wires/broker.js'
 import { writeAccessLine } from './access-log.js'
 import { replyToBadBody } from './handler.js'
 import { type BrokerHandler, type BrokerRequest, type BrokerResponse, type RequestFacts, textReply } from './types.js'
@@ -16,7 +17,10 @@ const MAX_BODY_BYTES = 2 * 1024 * 1024
 const HEADERS_MS = 10_000
 const REQUEST_MS = 20_000
 const IDLE_MS = 75_000
-/** A connection on which nothing at all happens for this long is closed, in ms. */
+/**
+ * A connection on which nothing at all happens for this long is closed, in ms. Not while a solve waits for its turn, as
+ * `policy.budget.wait` allows.
+ */
 const SILENT_MS = 120_000
 /** The most connections at a time. */
 const MAX_CONNECTIONS = 20_000
@@ -83,6 +87,7 @@ export function createListener(options: ListenerOptions): FastifyInstance {
   const facts = new WeakMap<object, RequestFacts>()
   app.all('/*', (request, reply) => {
     const { raw, body } = request
+    if (raw.url === BROKER_PATHS.solve) raw.socket.setTimeout(0)
     const response = handler({
       method: raw.method ?? 'GET',
       url: raw.url ?? '/',

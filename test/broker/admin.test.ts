@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { startBroker } from '../../src/broker/server.js'
 import { usd } from '../../src/policy/money.js'
-import { describeToken } from '../../src/tokens/index.js'
+import { describeToken, narrowToken } from '../../src/tokens/index.js'
 import { after, rig } from '../guard/support.js'
 import { PAGE, SITEKEY } from './support.js'
 
@@ -69,7 +69,26 @@ describe('the admin listener', () => {
     const { reply } = await call(`${admin}/v1/status`, ADMIN)
     expect(JSON.stringify(reply)).not.toContain(service.key)
     const bad = await call(`${admin}/v1/tokens`, ADMIN, { policy: { budget: { perDay: -1 } } })
-    expect(bad).toMatchObject({ status: expect.any(Number), reply: { code: 'CONFIG_INVALID' } })
+    expect(bad).toMatchObject({ status: 400, reply: { code: 'CONFIG_INVALID' } })
+  })
+
+  it('makes a handle for a token that there is, and none for one that is no good', async () => {
+    const { admin, call, guard, submit } = await withAdmin()
+    const { token, id } = await guard.issueToken({})
+    const narrower = await narrowToken(token, { budget: { perDay: usd(0.001) } })
+    const { reply } = await call(`${admin}/v1/tokens/handle`, ADMIN, { token: narrower })
+    expect(reply).toEqual({
+      handle: expect.stringMatching(/^[0-9a-f]{32}$/),
+      id: describeToken(narrower).links[1]?.id,
+      expiresAt: expect.any(String),
+    })
+    expect(await submit(reply.handle)).toMatch(/^OK/)
+    expect(await submit(reply.handle)).toBe('ERROR_ZERO_BALANCE')
+    await guard.revokeToken(id)
+    for (const bad of [narrower, `${token}x`, 'x']) {
+      const refused = await call(`${admin}/v1/tokens/handle`, ADMIN, { token: bad })
+      expect(refused).toMatchObject({ status: 401, reply: { code: expect.stringMatching(/^TOKEN_/) } })
+    }
   })
 })
 
