@@ -468,7 +468,8 @@ export class SolveguardError extends Error {
   static readonly #stack: PropertyDescriptor & ThisType<SolveguardError> = {
     configurable: true,
     get() {
-      return this.#trace.stack
+      // An object that only inherits from an error has its stack.
+      return #trace in this ? this.#trace.stack : Reflect.get(Object.getPrototypeOf(this), 'stack')
     },
     set(value: unknown) {
       Object.defineProperty(this, 'stack', { value, writable: true, configurable: true })

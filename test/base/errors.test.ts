@@ -104,8 +104,10 @@ describe('SolveguardError', () => {
     expect(error.stack).toMatch(/^DeniedError \[RATE_EXCEEDED\]: Too\nfast\.\n {4}at inTheCode \(.*errors\.test\.ts/)
     expect([error.name, error.message, String(error)]).toEqual(['DeniedError', 'Too\nfast.', 'DeniedError: Too\nfast.'])
     expect(new Error('another').stack).toContain('errors.test.ts')
-    // Tools replace a stack.
+    // Tools make objects that inherit from an error, and replace a stack.
+    expect(Object.create(error).stack).toBe(error.stack)
     error.stack = 'their own'
+    expect(Object.create(error).stack).toBe('their own')
     expect([error.stack, Object.keys(error)]).toEqual(['their own', ['code', 'layer', 'docs']])
     expect(structuredClone(error).message).toBe('Too\nfast.')
   })
