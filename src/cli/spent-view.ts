@@ -13,12 +13,12 @@ type Compared = readonly Comparison[] | DeniedError | undefined
 
 /** What was spent, as JSON: each amount in micro-dollars, and in dollars beside it. */
 export function spentJson(found: Fold, by: Dimension, dir: string, ledger: Compared): object {
-  const { period, timeZone, records, unreadable, total } = found
+  const { period, timeZone, records, unreadable, brokenFiles, total } = found
   const comparisons = isCompared(ledger) ? ledger : null
   return {
     from: new Date(period.from),
     to: new Date(period.to),
-    ...{ timeZone, by, dir, records, unreadable },
+    ...{ timeZone, by, dir, records, unreadable, brokenFiles },
     total: sumsJson(total),
     groups: groupsOf(found, by).map(({ name, isRest, ...sums }) => ({ name, isRest, ...sumsJson(sums) })),
     agrees: comparisons === null ? null : comparisons.every(({ agrees }) => agrees),

@@ -79,6 +79,14 @@ export interface GuardFold extends Sums {
   readonly slots: ReadonlyMap<number, SlotSums>
 }
 
+/** A file of a log that cannot be read to its end. */
+export interface BrokenFile {
+  /** Its name, printable. */
+  readonly file: string
+  /** Why, printable. */
+  readonly reason: string
+}
+
 /** A log, added up. */
 export interface Fold {
   readonly period: Period
@@ -90,6 +98,8 @@ export interface Fold {
   readonly unreadable: number
   /** The files that were read. */
   readonly files: number
+  /** Those of them that could not be read, or not to their end: what is missing there is not counted. */
+  readonly brokenFiles: readonly BrokenFile[]
   readonly total: Sums
   readonly buckets: readonly Bucket[]
   readonly by: Readonly<Record<Dimension, readonly Group[]>>
@@ -125,7 +135,7 @@ const NAMED_BY_DAY = /^(\d{4}-\d{2}-\d{2})-/
  * Adds up a log in one pass. Memory does not depend on how long it is, nor on what its lines say. A task counts once,
  * also where several processes recorded its end: at the lowest cost, as it may have been settled.
  *
- * @throws SolveguardError `CONFIG_INVALID` when there is no such log, or one that cannot be read
+ * @throws SolveguardError `CONFIG_INVALID` when there is no such log
  */
 export async function fold(target: AuditTarget, options: FoldOptions): Promise<Fold> {
   const { dir, names } = await filesOf(target)
@@ -135,15 +145,15 @@ export async function fold(target: AuditTarget, options: FoldOptions): Promise<F
   let files = 0
   for (const name of wanted) {
     folding.beginFile(NAMED_BY_DAY.exec(name)?.[1] ?? '')
-    await readFile(join(dir, name), folding, options)
+    await readFile(dir, name, folding, options)
     options.onProgress?.(++files, wanted.length, folding.records)
   }
   return folding.result(files)
 }
 
-async function readFile(path: string, folding: Folding, { signal }: FoldOptions): Promise<void> {
+async function readFile(dir: string, name: string, folding: Folding, { signal }: FoldOptions): Promise<void> {
   try {
-    const file = await openLog(path)
+    const file = await openLog(join(dir, name))
     try {
       for await (const { bytes, end } of file.lines({ skipLong: true })) {
         if (signal?.aborted) break
@@ -154,9 +164,8 @@ async function readFile(path: string, folding: Folding, { signal }: FoldOptions)
       await file.close()
     }
   } catch (error) {
-    throw new SolveguardError('CONFIG_INVALID', `The audit log ${path} cannot be read (${messageOf(error)}).`, {
-      cause: error,
-    })
+    // The others are read all the same: one file that is damaged hides nothing of them.
+    folding.brokenFiles.push({ file: printable(name), reason: messageOf(error) })
   }
   signal?.throwIfAborted()
 }
@@ -214,6 +223,7 @@ type MutableGuard = MutableSums & {
 class Folding {
   records = 0
   unreadable = 0
+  readonly brokenFiles: BrokenFile[] = []
   readonly #period: Period
   readonly #unit: Unit
   readonly #options: FoldOptions
@@ -295,6 +305,7 @@ class Folding {
       records: this.records,
       unreadable: this.unreadable,
       files,
+      brokenFiles: this.brokenFiles,
       total: this.#total,
       buckets: this.#buckets.list,
       by: {

@@ -15,12 +15,12 @@ export function reportJson({
   verifiedSince,
   hasHeads,
 }: ReportPage): object {
-  const { period, unit, timeZone, records, unreadable, files, total, by, denials } = fold
+  const { period, unit, timeZone, records, unreadable, files, brokenFiles, total, by, denials } = fold
   return {
     madeAt: iso(madeAt),
     period: { from: iso(period.from), to: iso(period.to), unit, timeZone },
     log: {
-      ...{ files, records, unreadable, ok: verified.ok, checkedWithHeads: hasHeads },
+      ...{ files, brokenFiles, records, unreadable, ok: verified.ok, checkedWithHeads: hasHeads },
       ...{ verifiedSince, validRecords: verified.records },
       firstBad: verified.firstBad ?? null,
     },

@@ -449,6 +449,9 @@ function log({ fold, verified, verifiedSince, hasHeads, ledgerProblem }: ReportP
       `since ${verifiedSince} (UTC), ` +
       (hasHeads ? "checked with the ledger's heads." : "checked without the ledger's heads."),
     ...(fold.unreadable > 0 ? [`${counted(fold.unreadable, 'line')} could not be read, and counted for nothing.`] : []),
+    ...(fold.brokenFiles.length > 0
+      ? [`${counted(fold.brokenFiles.length, 'file')} could not be read to the end: what is missing is not counted.`]
+      : []),
     ...(ledgerProblem ? [ledgerProblem] : []),
   ]
   const table =

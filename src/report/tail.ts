@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type AuditTarget, filesOf, isMissing, openLog } from '../audit/files.js'
 import { type Line, linesOf } from '../audit/read-lines.js'
+import { messageOf } from '../base/errors.js'
 import { type RecordFacts, readFacts } from './facts.js'
 
 /** A record of a log, as it stands there. */
@@ -34,6 +35,8 @@ export class LogTail {
   /** Up to where files were read, by their names: behind the last whole line. */
   readonly #read = new Map<string, number>()
   #unreadable = 0
+  /** By the names of files that cannot be read: why. */
+  readonly brokenFiles = new Map<string, string>()
 
   constructor(target: AuditTarget, filter: TailFilter) {
     this.#target = target
@@ -51,13 +54,13 @@ export class LogTail {
    */
   async last(count: number): Promise<readonly TailRecord[]> {
     const { dir, names } = await filesOf(this.#target)
-    for (const name of names) this.#read.set(name, await sizeOf(join(dir, name)))
+    for (const name of names) this.#read.set(name, await sizeOf(join(dir, name)).catch(() => 0))
     const found: TailRecord[] = []
     const newestFirst = [...names].reverse()
     for (const [at, name] of newestFirst.entries()) {
       const previous = newestFirst[at - 1]
       if (found.length >= count && previous !== undefined && dayOf(previous) !== dayOf(name)) break
-      for await (const record of this.#recordsOf(dir, name)) {
+      for await (const record of this.#skipBroken(name, this.#recordsOf(dir, name))) {
         found.push(record)
         if (found.length >= 2 * count + 100) keepLast(found, count)
       }
@@ -74,9 +77,18 @@ export class LogTail {
       // No process writes to a file of a day that ended long ago.
       const day = Date.parse(dayOf(name))
       if (this.#read.has(name) && day < now - 3 * DAY_MS) continue
-      for await (const record of this.#newOf(dir, name)) found.push(record)
+      for await (const record of this.#skipBroken(name, this.#newOf(dir, name))) found.push(record)
     }
     return found.sort(byTime)
+  }
+
+  /** One file that is damaged hides nothing of the others. */
+  async *#skipBroken(name: string, records: AsyncGenerator<TailRecord>): AsyncGenerator<TailRecord> {
+    try {
+      yield* records
+    } catch (error) {
+      this.brokenFiles.set(name, messageOf(error))
+    }
   }
 
   async *#recordsOf(dir: string, name: string): AsyncGenerator<TailRecord> {

@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/base/clock.js'
 import { Interruption } from '../../src/cli/failure.js'
@@ -41,6 +42,38 @@ describe.each(['spent', 'audit verify', 'audit archive', 'audit tail', 'audit re
     writeFileSync(join(project.folder, 'secrets/key'), '')
     expect(await run(name.split(' '), inProject())).toMatchObject({ exitCode: 0 })
     expect((await json('status')).budgets[0].day.cap).toBeUndefined()
+  })
+})
+
+describe('a file that is damaged hides nothing of the others, and is named:', () => {
+  beforeEach(async () => {
+    await project.solve()
+    const half = gzipSync(readFileSync(join(dir, readdirSync(dir)[0] ?? ''))).subarray(0, -40)
+    const today = new Date().toISOString().slice(0, 10)
+    writeFileSync(join(dir, `${today}-1-aa-0001.jsonl.gz`), half)
+    mkdirSync(join(dir, `${today}-1-bb-0001.jsonl`))
+  })
+
+  it('spent, which ends with 6', async () => {
+    const { exitCode, stdout, stderr } = await run(['spent', '--json'], inProject())
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 6, stderr: expect.stringMatching(/-aa-.*\n.*-bb-/) })
+    const { total, brokenFiles } = JSON.parse(stdout)
+    expect(total).toMatchObject({ spent: 1000, solved: 1 })
+    expect(brokenFiles).toMatchObject([{ file: expect.stringContaining('-aa-') }, { reason: expect.any(String) }])
+  })
+
+  it('audit tail', async () => {
+    const { exitCode, stdout, stderr } = await run(['audit', 'tail'], inProject())
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain('solved')
+    expect(stderr).toMatch(/-bb-.* cannot be read.*\n.*-aa-.* cannot be read/)
+  })
+
+  it('audit report', async () => {
+    const { exitCode, stdout } = await run(['audit', 'report'], inProject())
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain('2 files could not be read to the end: what is missing is not counted.')
+    expect(stdout).toContain('<p class="value bad">No</p>')
   })
 })
 

@@ -39,7 +39,10 @@ export const command = defineCommand<Options, [dir?: string]>({
       context.note(`The log was not compared with the ledger: ${ledger.message} --without-ledger reads the log alone.`)
       return 5
     }
-    return ledger?.every(({ agrees }) => agrees) === false ? 6 : 0
+    for (const { file, reason } of found.brokenFiles) {
+      context.note(`${file} cannot be read to its end, and what is missing is not counted (${reason}).`)
+    }
+    return found.brokenFiles.length > 0 || ledger?.every(({ agrees }) => agrees) === false ? 6 : 0
   },
 })
 

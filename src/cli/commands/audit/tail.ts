@@ -43,12 +43,17 @@ export const command = defineCommand<Options, [dir?: string]>({
     const log = await commandLog(context, options, dir)
     const tail = new LogTail({ dir: log.dir }, { layer, code, origin, guard })
     let skipped = 0
+    const broken = new Set<string>()
     const show = (records: readonly TailRecord[]) => {
       for (const each of records) context.stdout.write(`${context.json ? each.json : lineOf(each, context)}\n`)
       const count = tail.unreadable - skipped
       if (count > 0)
         context.note(`${counted(count, 'line')} of the log ${count === 1 ? 'is' : 'are'} no record: not shown.`)
       skipped = tail.unreadable
+      for (const [file, reason] of tail.brokenFiles) {
+        if (!broken.has(file)) context.note(`${printable(file)} cannot be read to its end (${reason}).`)
+        broken.add(file)
+      }
     }
     show(await tail.last(lines))
     while (follow && !context.signal.aborted) {
