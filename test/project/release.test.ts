@@ -74,6 +74,16 @@ describe('workflows', () => {
     }
   })
 
+  it('publish from a tag alone, with provenance and without an npm token', () => {
+    const { on, jobs } = parse(read('.github/workflows/release.yml'))
+    expect(on.push).toEqual({ tags: ['v[0-9]+.[0-9]+.[0-9]+*'] })
+    const { publish } = jobs
+    expect(publish).toMatchObject({ needs: ['test', 'check'], if: "github.event_name == 'push'", environment: 'npm' })
+    const lines = publish.steps.map(({ run = '' }: { run?: string }) => run).join('\n')
+    expect(lines).toMatch(/release -- verify "\$GITHUB_REF_NAME"[\s\S]*npm publish --provenance/)
+    expect(read('.github/workflows/release.yml')).not.toMatch(/NPM_TOKEN|NODE_AUTH_TOKEN|secrets\./)
+  })
+
   it('run each action at a commit, which does not move as a tag does, with its version for the bot', () => {
     const uses = filesIn('.github/workflows').flatMap((file) => read(file).match(/uses:.*/g) ?? [])
     expect(uses.length).toBeGreaterThan(5)
