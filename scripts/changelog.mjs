@@ -1,6 +1,8 @@
 // CHANGELOG.md as data: the section of a version, and the step that gives the unreleased section a version.
 
 const UNRELEASED = 'Unreleased'
+/** The address of a heading, at the end of the file. */
+const DEFINITION = /^\[[^\]]+\]: \S+$/
 
 /**
  * The text under a version's heading, without the heading.
@@ -15,9 +17,23 @@ export function section(changelog, version) {
   const end = lines.findIndex((line, index) => index > start && heading(line))
   const text = lines
     .slice(start + 1, end < 0 ? undefined : end)
+    .filter((line) => !DEFINITION.test(line))
     .join('\n')
     .trim()
   return text || undefined
+}
+
+/**
+ * The text of a version for a place outside of the repository: its links lead to the files of that version.
+ * @param {string} changelog
+ * @param {string} version
+ * @param {string} repository `https://github.com/owner/name`
+ */
+export function releaseNotes(changelog, version, repository) {
+  return section(changelog, version)?.replace(
+    /\]\((?!https?:|#)([^)\s]+)\)/g,
+    (_, path) => `](${repository}/blob/v${version}/${path})`,
+  )
 }
 
 /**
@@ -42,7 +58,13 @@ export function releaseSection(changelog, version, date) {
   if (!section(changelog, UNRELEASED))
     throw new Error('CHANGELOG.md has nothing under [Unreleased]: write what changed.')
   if (section(changelog, version)) throw new Error(`CHANGELOG.md has a section for ${version} already.`)
-  return changelog.replace(`## [${UNRELEASED}]\n`, `## [${UNRELEASED}]\n\n## [${version}] - ${date}\n`)
+  const released = changelog.replace(`## [${UNRELEASED}]\n`, `## [${UNRELEASED}]\n\n## [${version}] - ${date}\n`)
+  // The addresses of the headings: what is unreleased is what came after the new version.
+  return released.replace(
+    /^\[Unreleased\]: (.+?)\/(?:commits|compare)\/.*$/m,
+    (_, repository) =>
+      `[Unreleased]: ${repository}/compare/v${version}...main\n[${version}]: ${repository}/releases/tag/v${version}`,
+  )
 }
 
 /** @param {string} line */

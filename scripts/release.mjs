@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { dateOf, releaseSection, section } from './changelog.mjs'
+import { dateOf, releaseNotes, releaseSection, section } from './changelog.mjs'
 import { ensurePackages, exitWith, root } from './setup.mjs'
 
 const VERSION = /^\d+\.\d+\.\d+(-[0-9a-z.]+)?$/
@@ -65,7 +65,8 @@ function problemsOf(version) {
 
 /** @param {string} version */
 function notes(version) {
-  const text = section(read('CHANGELOG.md'), version)
+  const { repository } = JSON.parse(read('package.json'))
+  const text = releaseNotes(read('CHANGELOG.md'), version, repository.url.replace(/^git\+|\.git$/g, ''))
   if (!text) throw new Error(`CHANGELOG.md has no section for ${version}.`)
   console.log(text)
 }

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import manifest from '../../package.json' with { type: 'json' }
-import { dateOf, releaseSection, section } from '../../scripts/changelog.mjs'
+import { dateOf, releaseNotes, releaseSection, section } from '../../scripts/changelog.mjs'
 
 const root = join(import.meta.dirname, '../..')
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
@@ -15,18 +15,22 @@ const CHANGELOG = `# Changelog
 
 ## [Unreleased]
 
-- Something new.
+- Something new ([docs/cli.md](docs/cli.md#spent), [Node](https://nodejs.org)).
 
 ## [0.1.0] - 2026-11-29
 
 ### Added
 
 - The first.
+
+[Unreleased]: https://github.com/o/n/compare/v0.1.0...main
+[0.1.0]: https://github.com/o/n/releases/tag/v0.1.0
 `
+const NEW = '- Something new ([docs/cli.md](docs/cli.md#spent), [Node](https://nodejs.org)).'
 
 describe('the changelog', () => {
   it('has a section for each version', () => {
-    expect(section(CHANGELOG, 'Unreleased')).toBe('- Something new.')
+    expect(section(CHANGELOG, 'Unreleased')).toBe(NEW)
     expect(section(CHANGELOG, '0.1.0')).toBe('### Added\n\n- The first.')
     expect(section(CHANGELOG, '0.2.0')).toBeUndefined()
     expect(dateOf(CHANGELOG, '0.1.0')).toBe('2026-11-29')
@@ -35,12 +39,25 @@ describe('the changelog', () => {
 
   it('moves what is unreleased under a version, once', () => {
     const released = releaseSection(CHANGELOG, '0.2.0', '2026-12-01')
-    expect(section(released, '0.2.0')).toBe('- Something new.')
+    expect(section(released, '0.2.0')).toBe(NEW)
+    expect(released.split('\n').slice(-4)).toEqual([
+      '[Unreleased]: https://github.com/o/n/compare/v0.2.0...main',
+      '[0.2.0]: https://github.com/o/n/releases/tag/v0.2.0',
+      '[0.1.0]: https://github.com/o/n/releases/tag/v0.1.0',
+      '',
+    ])
     expect(dateOf(released, '0.2.0')).toBe('2026-12-01')
     expect(section(released, 'Unreleased')).toBeUndefined()
     expect(section(released, '0.1.0')).toBe(section(CHANGELOG, '0.1.0'))
     expect(() => releaseSection(released, '0.3.0', '2026-12-02')).toThrow('nothing under [Unreleased]')
     expect(() => releaseSection(CHANGELOG, '0.1.0', '2026-12-02')).toThrow('0.1.0 already')
+  })
+
+  it('has notes whose links lead to the files of the version', () => {
+    expect(releaseNotes(releaseSection(CHANGELOG, '0.2.0', '2026-12-01'), '0.2.0', 'https://github.com/o/n')).toBe(
+      NEW.replace('(docs/cli.md', '(https://github.com/o/n/blob/v0.2.0/docs/cli.md'),
+    )
+    expect(releaseNotes(CHANGELOG, '0.3.0', 'https://github.com/o/n')).toBeUndefined()
   })
 
   it('has notes for the version that is released next', () => {
