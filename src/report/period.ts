@@ -83,7 +83,7 @@ function parse(text: string, option: string, timeZone: string, now: number, side
 }
 
 /** @throws SolveguardError `CONFIG_INVALID` */
-export function checkTimeZone(timeZone: string): string {
+function checkTimeZone(timeZone: string): string {
   if (isTimeZone(timeZone)) return timeZone
   throw new SolveguardError(
     'CONFIG_INVALID',
