@@ -1,22 +1,27 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { get } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { compile } from '../../../scripts/compile.mjs'
+import { findBao } from '../../../scripts/secret-stores.mjs'
 import { durationMs } from '../../../src/policy/duration.js'
+import { startSolverService } from '../../../src/testing/service/index.js'
 import { SERVICE_HOSTS } from '../../../src/wires/services.js'
 import { after } from '../../guard/support.js'
 import { makeCertificate } from '../../support/certificate.js'
+import { freePort } from '../../support/loopback.js'
 
 const root = join(import.meta.dirname, '../../..')
 const files = join(root, 'examples/deployment')
 const built = join(root, 'node_modules/.cache/solveguard/commands')
 const program = join(built, 'dist/cli/main.js')
+const KEY = '0123456789abcdef0123456789abcdef'
 const read = (name: string): string => readFileSync(join(files, name), 'utf8')
 
 /** How a file runs the broker. */
@@ -134,6 +139,124 @@ async function started({ args, env }: Deployment): Promise<{ child: ChildProcess
   return { child, url, caFile: join(folder, isOwn ? 'run/broker-ca.pem' : 'tls/tls.crt') }
 }
 
+/** The whole of compose.yaml as processes on loopback, each as the file says. */
+async function composed(): Promise<{ readonly printed: string; readonly spent: string; readonly asked: number }> {
+  const { services } = parse(read('compose.yaml'))
+  const folder = mkdtempSync(join(tmpdir(), 'solveguard-composed-'))
+  after(async () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
+  for (const name of ['certs', 'redis', 'app-secrets']) mkdirSync(join(folder, name))
+  const [redisPort, baoPort, brokerPort] = [await freePort(), await freePort(), await freePort()]
+  const service = await startSolverService({ keys: { [KEY]: 5 } })
+  after(() => service.close())
+  const places: (readonly [RegExp, string])[] = [
+    [/\/openbao\/file|\/certs(?=\/)/g, join(folder, 'certs')],
+    [/(https:\/\/)openbao:8200/, `$1127.0.0.1:${baoPort}`],
+    [/0\.0\.0\.0:8200/, `127.0.0.1:${baoPort}`],
+    [/redis:\/\/redis:6379/, `redis://127.0.0.1:${redisPort}`],
+    [/^\$\{OPENBAO_ROOT_TOKEN:-(.*)\}$|\$\{OPENBAO_ROOT_TOKEN:-(.*)\}/, '$1$2'],
+    [/^--port=443$/, `--port=${brokerPort}`],
+    [/^443$/, `${brokerPort}`],
+    ...placesIn(folder),
+  ]
+  const here = (text: string): string => places.reduce((moved, [place, to]) => moved.replace(place, to), text)
+  const environment = (name: string): Record<string, string> =>
+    Object.fromEntries(
+      Object.entries(texts(services[name].environment ?? {})).map(([key, value]) => [key, here(value)]),
+    )
+  const spawned = (command: string, args: readonly string[], env: Record<string, string>): ChildProcess => {
+    const child = spawn(command, args, {
+      cwd: join(folder, 'app'),
+      env: { PATH: process.env.PATH, HOME: folder, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    after(async () => {
+      if (child.exitCode === null && child.kill('SIGKILL')) await once(child, 'exit')
+    })
+    return child
+  }
+  const [redisServer, ...redisArgs] = services.redis.command
+  spawned(
+    redisServer,
+    [...redisArgs, '--port', `${redisPort}`, '--bind', '127.0.0.1', '--dir', join(folder, 'redis')],
+    {},
+  )
+  const bao = findBao()
+  if (bao === undefined) throw new Error('This test needs OpenBao: `npm test` fetches it.')
+  spawned(bao, services.openbao.command.map(here), {})
+  const putKey = () =>
+    promisify(execFile)(bao, services['openbao-key'].command.map(here), {
+      env: { PATH: process.env.PATH, HOME: folder, ...environment('openbao-key') },
+    })
+  await expect
+    .poll(
+      () =>
+        putKey().then(
+          () => 'done',
+          () => 'not yet',
+        ),
+      { timeout: 60_000 },
+    )
+    .toBe('done')
+
+  // Only the service that it pays is a stand-in, which no variable may name.
+  const { SOLVEGUARD_SOLVER: name, ...rest } = { ...compose().env, ...environment('broker') }
+  writeFileSync(
+    join(folder, 'app/with-stand-in.mjs'),
+    `import config from './solveguard.config.mjs'
+     export default { ...config, solver: { name: '${name}', baseUrl: '${service.url}' } }`,
+  )
+  const brokerEnv = {
+    ...Object.fromEntries(
+      Object.entries(rest).map(([key, value]) => [key, value.startsWith(folder) ? value : here(value)]),
+    ),
+    SOLVEGUARD_CONFIG: join(folder, 'app/with-stand-in.mjs'),
+  }
+  const broker = spawned(process.execPath, [program, ...services.broker.command.map(here)], brokerEnv)
+  let log = ''
+  broker.stderr?.on('data', (chunk) => {
+    log += chunk
+  })
+  const ca = join(folder, 'run/broker-ca.pem')
+  const ready = () => readiness(`https://127.0.0.1:${brokerPort}`, ca).catch(() => `not yet: ${log.slice(-2_000)}`)
+  await expect.poll(ready, { timeout: 60_000 }).toBe(200)
+
+  const issue = ['token', 'issue', '--origin', 'https://staging.example.com', '--ttl', '30d', '--subject', 'app']
+  const { stdout: token } = await promisify(execFile)(process.execPath, [program, ...issue], {
+    cwd: join(folder, 'app'),
+    env: { PATH: process.env.PATH, ...brokerEnv },
+  })
+  writeFileSync(join(folder, 'app-secrets/app-token'), token)
+  // As `extra_hosts` does; and the port, which is the services' own there.
+  const hosts = services.app.extra_hosts.map((line: string) => line.replace(/:.*/, ''))
+  writeFileSync(
+    join(folder, 'app-secrets/sitecustomize.py'),
+    `import socket
+real = socket.getaddrinfo
+hosts = ${JSON.stringify(hosts)}
+def getaddrinfo(host, port, *more, **named):
+    return real("127.0.0.1", ${brokerPort}, *more, **named) if host in hosts else real(host, port, *more, **named)
+socket.getaddrinfo = getaddrinfo
+`,
+  )
+  const app = read('compose/app.py').replace('/run/secrets/', `${join(folder, 'app-secrets')}/`)
+  writeFileSync(join(folder, 'app-secrets/app.py'), app)
+  const appEnv = Object.fromEntries(
+    Object.entries(texts(services.app.environment)).map(([key, value]) => [
+      key,
+      value.replace('/ca/', `${join(folder, 'run')}/`),
+    ]),
+  )
+  const { stdout: printed } = await promisify(execFile)('python3', [join(folder, 'app-secrets/app.py')], {
+    env: { PATH: process.env.PATH, PYTHONPATH: join(folder, 'app-secrets'), ...appEnv },
+  })
+  const { stdout: spent } = await promisify(execFile)(process.execPath, [program, 'status', '--json'], {
+    cwd: join(folder, 'app'),
+    env: { PATH: process.env.PATH, ...brokerEnv },
+  })
+  expect(`${log}${printed}${spent}`).not.toContain(KEY)
+  return { printed, spent, asked: service.tasks.length }
+}
+
 /** What `/readyz` answers, to a client that trusts the file for clients. */
 function readiness(url: string, caFile: string): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
@@ -166,5 +289,13 @@ describe('the command that an example of deployment runs', () => {
     const ended = once(child, 'exit')
     child.kill('SIGTERM')
     expect(await ended).toEqual([0, null])
+  })
+
+  it('of compose.yaml solves for its application, with the key in OpenBao and the ledger in Redis', async () => {
+    const { printed, spent, asked } = await composed()
+    expect(printed).toMatch(/^03AF/)
+    expect(asked).toBe(1)
+    expect(JSON.parse(spent)).toMatchObject({ ledger: 'redis' })
+    expect(spent).toMatch(/"spent":[1-9]/)
   })
 })
