@@ -61,8 +61,7 @@ export function createMemoryLedger(time: LedgerTime): MemoryLedger {
       return state.preview(request, advance(now))
     },
     attachTask(reservationId, task) {
-      state.attachTask(reservationId, task)
-      return state.hasRepeatedTask(reservationId)
+      return state.attachTask(reservationId, task)
     },
     settle(settlement, now) {
       checkSettlement(settlement)

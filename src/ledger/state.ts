@@ -421,20 +421,24 @@ export class LedgerState implements TimeOfLedger {
     }
   }
 
-  attachTask(id: string, task: AttachedTask): void {
+  /** @returns what `hasRepeatedTask` would return */
+  attachTask(id: string, task: AttachedTask): boolean {
     const open = this.#open.get(id)
     const reservation = open ?? this.#expired.get(id)
     if (reservation !== undefined) reservation.task = task
-    if (open !== undefined) this.#ownTask(id, task)
+    return open !== undefined && this.#ownTask(id, task)
   }
 
-  #ownTask(id: string, { solver, taskId }: AttachedTask): void {
+  /** @returns whether another reservation owns the task */
+  #ownTask(id: string, { solver, taskId }: AttachedTask): boolean {
     let owners = this.#taskOwners.get(solver)
     if (owners === undefined) {
       owners = new Map()
       this.#taskOwners.set(solver, owners)
     }
-    if (!owners.has(taskId)) owners.set(taskId, id)
+    const owner = owners.get(taskId)
+    if (owner === undefined) owners.set(taskId, id)
+    return owner !== undefined && owner !== id
   }
 
   #releaseTask(id: string, { task }: Reservation): void {
