@@ -167,13 +167,19 @@ function parseJson(text: string): ParsedText<RawAnswer> | undefined {
   const value = textOf(request)
   if (value === '') return undefined
   const isError = status === 0 || status === '0'
-  if (value !== undefined && (isError || CODE.test(value))) return parseCode(value, isError, description)
+  if (value !== undefined && (isError || CODE.test(value)))
+    return parseCode(value, isError && !namesTask(raw), description)
   if (status !== 1 && status !== '1') return undefined
   const hasAnswer = value !== undefined || isObject(request) || textOf(raw.result) !== undefined
   return hasAnswer ? { kind: 'value', value: raw } : undefined
 }
 
-/** @param isError whether the reply's status is that of an error */
+/** Whether a reply names a task beside its `request`, as no error does. */
+function namesTask(raw: RawAnswer): boolean {
+  return ['taskId', 'task_id', 'id'].some((name) => TASK_ID.test(textOf(raw[name]) ?? ''))
+}
+
+/** @param isError whether the reply states an error, and nothing else */
 function parseCode(code: string, isError = true, description?: unknown): ParsedText<never> {
   if (NOT_READY.test(code)) return { kind: 'pending' }
   return { kind: 'code', code, consistent: isError && WHOLE_CODE.test(code), description, hasTask: false }

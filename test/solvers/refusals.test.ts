@@ -31,6 +31,15 @@ describe('a submit whose error contradicts itself may have been accepted:', () =
     }
   })
 
+  it.each(FORM)('%s, by naming a task', (_, solver) => {
+    for (const request of CODES) {
+      for (const task of [{ taskId: 7 }, { task_id: '71234567' }, { id: '61138bb6-19fb-11ec' }]) {
+        expect(submit(solver, { status: 0, request, ...task }).ambiguous).toBe(true)
+      }
+      expect(submit(solver, { status: 0, request, id: '', taskId: null }).ambiguous).toBe(false)
+    }
+  })
+
   it.each(TASKS)('%s, by its errorId', (_, solver) => {
     for (const errorCode of CODES) {
       for (const taskId of [undefined, null, 0, '']) {

@@ -30,6 +30,7 @@ const lostReply: fc.Arbitrary<Behavior> = fc
       // An error under a status of success, and without one.
       { body: '{"status":1,"request":"ERROR_GOOGLEKEY"}' },
       { body: '{"request":"ERROR_NO_SLOT_AVAILABLE"}' },
+      { body: '{"status":0,"request":"ERROR_NO_SLOT_AVAILABLE","taskId":71234567}' },
       // What is no code at all: an id under the status of an error, a sentence, more than a code.
       { body: '{"status":0,"request":"71234567"}' },
       { body: '{"status":0,"request":71234567}' },
