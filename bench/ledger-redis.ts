@@ -79,7 +79,12 @@ function rows(how: string, [ping = 0, consume = 0, ...ours]: readonly number[], 
   })
 }
 
-const { reserve, settle } = scriptsBy('caller')
+/** Lua by which the ledger's time is the caller's. */
+const CALLERS_TIME = `
+clock = tonumber(ARGV[2])
+shift = 0
+`
+const { reserve, settle } = scriptsBy(CALLERS_TIME)
 /** For each call, the server makes a thousand solves by the ledger's own scripts. */
 const SOLVES = `
 local input, ARGV = ARGV, nil
@@ -91,10 +96,10 @@ ${settle.lua}
 end
 for i = tonumber(input[2]), tonumber(input[3]) do
   local now = input[5] + math.floor(i / input[4] * 86400000)
-  ARGV = { input[1], now, 'old-' .. i, 3000, 120000, 'old-' .. i, 'bench', input[6], input[7] }
+  ARGV = { input[1], now, 'old-' .. i, 3000, 120000, 'old-' .. i, 'bench', input[6], input[7], '', '', '', 'reserve' }
   if reserve()[1] ~= 'ok' then return redis.error_reply('ERR not reserved') end
   -- One in a thousand was never settled.
-  ARGV = { input[1], now, 'old-' .. i, 2990, 'old-' .. i, '', '' }
+  ARGV = { input[1], now, 'old-' .. i, 2990, 'old-' .. i, '', '', '', 'settle' }
   if i % 1000 > 0 and settle()[1] ~= 'ok' then return redis.error_reply('ERR not settled') end
 end
 `
@@ -105,7 +110,7 @@ async function aged(server: RunningRedis, theirs: Redis, solves: number): Promis
   const ledger = redisLedger({ url: server.url, prefix })
   // First opened with the caller's time: otherwise the server's time would be recorded before the past is.
   const startedAt = Date.now() - 86_400_000
-  const first = createRedisLedger({ url: server.url, prefix }, 'caller')
+  const first = createRedisLedger({ url: server.url, prefix }, CALLERS_TIME)
   await first.open()
   await first.close()
   const keys = KEYS.map((name) => `{${prefix}}:${name}`)
