@@ -94,7 +94,7 @@ describe('brokers over one Redis', () => {
     await Promise.all(submits)
     // Without the call-back a task would be polled after thirty seconds.
     expect(service.tasks.map(({ polls }) => polls)).toEqual([1, 1, 1, 1, 1])
-    // Whoever knocks once more, or with addresses that were seen, gets the same reply, and the service is not asked.
+    // A sender that repeats a call-back, also with addresses it has seen, gets the same reply; no poll follows.
     const requests = service.requests.length
     const addresses = service.requests.flatMap(({ fields }) => fields.callbackUrl ?? fields.pingback ?? [])
     expect(addresses).toHaveLength(5)

@@ -309,7 +309,7 @@ describe('a token that one broker has revoked', () => {
     const [first, second] = [await submit(), await submit()]
     await expect.poll(() => a.tasks.unclaimed).toBe(2)
     isAway = true
-    // What was paid for is given: nobody can have revoked the token meanwhile.
+    // What was paid for is given: no broker can have revoked the token meanwhile.
     expect(await pollAt(a, first, token)).toMatch(/^OK/)
     isAway = false
     await b.guard.revokeToken(link)
