@@ -64,9 +64,12 @@ async function step(title, command, args) {
   totals.passed += passed
   if (first.code === 0 && passed > 0) return
   const failures = plain(first.output).filter((line) => /^\s*FAIL(ED)? /.test(line))
-  const files = [...new Set(failures.flatMap((line) => /test\/\S+\.test\.ts/.exec(line) ?? []))]
+  const named = failures.map((line) => /test\/\S+\.test\.ts/.exec(line)?.[0])
+  const files = [...new Set(named.flatMap((file) => file ?? []))]
   for (const line of new Set(failures)) remarks.push(`${title}: ${line.trim()}`)
-  if (files.length > 0 && files.length <= MAX_RERUN_FILES) {
+  // A process or a file that was left behind is of no file's test, and no second run undoes it.
+  const canRerun = files.length <= MAX_RERUN_FILES && !named.includes(undefined)
+  if (files.length > 0 && canRerun) {
     console.log(`\n── ${title}, once more: ${files.join(' ')}`)
     const again = await run(command, [...args, ...files, '--maxWorkers=1'])
     if (again.code === 0 && count(again).passed > 0) {

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, mkdtempSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { makeFolder } from '../../src/base/folder.js'
 
 const isLinux = process.platform === 'linux'
@@ -11,6 +11,7 @@ describe('a folder', () => {
   beforeEach(() => {
     base = mkdtempSync(join(tmpdir(), 'folder-'))
   })
+  afterEach(() => rmSync(base, { recursive: true }))
 
   it('is created with those above it, each with the mode', () => {
     makeFolder(join(base, 'a', 'b', 'c'), 0o700)

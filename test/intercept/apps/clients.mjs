@@ -28,7 +28,8 @@ const clients = {
   async anticaptcha() {
     const client = new anticaptcha.AntiCaptcha(KEY)
     const id = await client.createTaskRecaptchaV2Proxyless(page, sitekey)
-    const { solution } = await client.getTaskResult(id, 10, 20)
+    // Times and ms: a busy machine takes longer than a few.
+    const { solution } = await client.getTaskResult(id, 1_000, 100)
     return solution.gRecaptchaResponse
   },
   async capmonster() {
