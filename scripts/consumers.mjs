@@ -175,7 +175,7 @@ export async function runDemo(tarball, folder) {
   const demo = (/** @type {string} */ cwd) =>
     execute(process.execPath, [command, 'demo'], { cwd, env, timeout: 120_000 })
   const without = await demo(project).catch((error) => error)
-  if (!/^demo failed: the demo needs Playwright: run `npm install playwright`/m.test(without.stdout)) {
+  if (without.code !== 1 || !/^ *the demo needs Playwright: run `npm install playwright`/m.test(without.stderr)) {
     throw new Error(`without Playwright: ${without.stdout}${without.stderr ?? ''}`)
   }
   const elsewhere = mkdtempSync(join(tmpdir(), 'solveguard-demo-'))
