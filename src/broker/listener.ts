@@ -129,11 +129,16 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
       discardBody(request)
       reject(new BodyError(413))
     }
+    // Every request closes: an error, with its stack, is made for those alone whose body is cut off.
+    const onEarlyEnd = (): void => reject(new BodyError(400))
     request
       .on('data', onData)
-      .once('end', () => resolve(body.bytes()))
-      .once('error', () => reject(new BodyError(400)))
-      .once('close', () => reject(new BodyError(400)))
+      .once('end', () => {
+        request.off('close', onEarlyEnd)
+        resolve(body.bytes())
+      })
+      .once('error', onEarlyEnd)
+      .once('close', onEarlyEnd)
   })
 }
 

@@ -51,7 +51,17 @@ export class Revocations {
         clock,
         PATIENCE_MS,
       )
-    else if (clock.monotonic() - this.#askedAt > maxAgeMs) await this.#refresh()
+    else if (!this.isKnown(maxAgeMs)) await this.#refresh()
+    this.checkKnown(links)
+  }
+
+  /** Whether what is known is no older than that, so that the ledger need not be asked. */
+  isKnown(maxAgeMs: number): boolean {
+    return maxAgeMs > 0 && this.#deps.clock.monotonic() - this.#askedAt <= maxAgeMs
+  }
+
+  /** @throws DeniedError `TOKEN_REVOKED`, by what is known */
+  checkKnown(links: readonly Pick<TokenLink, 'id'>[]): void {
     for (const { id } of links) {
       const fact = this.#known.get(id)
       if (fact) throw stopDenial({ fact: { scope: this.#scope, ...fact } })
