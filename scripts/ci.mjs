@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { fetchTools } from './fetch-tools.mjs'
 import { installNode } from './node-versions.mjs'
-import { ensurePackages, root } from './setup.mjs'
+import { ended, ensurePackages, root } from './setup.mjs'
 import { CHECKED_GROUPS } from './toolchain-packages.mjs'
 
 const CURRENT_NODE = 26
@@ -99,17 +99,6 @@ function run(command, args) {
     output += chunk
   })
   return ended(child).then((code) => ({ code, output }))
-}
-
-/**
- * @param {import('node:child_process').ChildProcess} child
- * @returns {Promise<number>}
- */
-function ended(child) {
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code) => resolve(code ?? 1))
-  })
 }
 
 /**

@@ -7,6 +7,7 @@ import { ensureNodeClients, hasNodeClients } from './node-clients.mjs'
 import { ensureOtherNodes, hasOtherNodes } from './node-versions.mjs'
 import { ensurePythonClients, hasPythonClients } from './python-clients.mjs'
 import { ensureSecretStores, hasSecretStores } from './secret-stores.mjs'
+import { ended } from './setup.mjs'
 import { ensureToolchain, hasToolchain } from './toolchain-packages.mjs'
 
 const SELF = fileURLToPath(import.meta.url)
@@ -52,11 +53,7 @@ export async function fetchTools(names) {
  * @returns {Promise<number>}
  */
 function fetchTool(name) {
-  const child = spawn(process.execPath, [SELF, name], { stdio: ['ignore', 'ignore', 'inherit'] })
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code) => resolve(code ?? 1))
-  })
+  return ended(spawn(process.execPath, [SELF, name], { stdio: ['ignore', 'ignore', 'inherit'] }))
 }
 
 if (process.argv[1] === SELF) {

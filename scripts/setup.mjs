@@ -177,6 +177,17 @@ function withoutServices(install) {
   }
 }
 
+/**
+ * @param {import('node:child_process').ChildProcess} child
+ * @returns {Promise<number>} its exit code; 1 if a signal ended it
+ */
+export function ended(child) {
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => resolve(code ?? 1))
+  })
+}
+
 /** @param {string} text */
 export function print(text) {
   process.stderr.write(`${text}\n`)

@@ -9,6 +9,7 @@ import { fetchTools } from './fetch-tools.mjs'
 import { leftoverFiles, leftoverProcesses, RUN_FOLDER } from './leftovers.mjs'
 import { ensurePython, hasPython } from './pypi.mjs'
 import {
+  ended,
   ensureBrowser,
   ensureFirefox,
   ensureHeadlessShell,
@@ -100,10 +101,7 @@ function runVitest() {
     env,
     stdio: 'inherit',
   })
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code) => resolve(code ?? 1))
-  })
+  return ended(child)
 }
 
 /** Waits for the run's processes to end, and ends those that do not. */
