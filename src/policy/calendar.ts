@@ -46,8 +46,12 @@ function dateAt(timeZone: string, at: number): number {
 
 /** When the wall clock of a zone first shows a date, or a later one. */
 function startOfDate(timeZone: string, date: number): number {
-  const last = date * DAY_MS + MAX_OFFSET_MS
-  let after = date * DAY_MS - MAX_OFFSET_MS
+  const midnight = date * DAY_MS
+  const last = midnight + MAX_OFFSET_MS
+  let after = midnight - MAX_OFFSET_MS
+  // On nearly all days the offset does not change. No zone has changed it twice in so few hours since 1970.
+  const offset = offsetMs(timeZone, after)
+  if (offset === offsetMs(timeZone, last)) return midnight - offset
   while (after < last && dateAt(timeZone, after) < date) after += STEP_MS
   let before = after - STEP_MS
   while (after - before > 1_000) {

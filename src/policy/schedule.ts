@@ -37,9 +37,17 @@ const MINUTE_MS = 60_000
 const DAY_MS = DAY_MINUTES * MINUTE_MS
 const HORIZON_DAYS = 400
 
+/** Names that Node knows: each policy is parsed many times, and to ask Node costs more than all the rest of that. */
+const knownZones = new Set<string>()
+/** Of one name there are many spellings, because case does not count. */
+const MAX_KNOWN_ZONES = 1_000
+
 /** Whether Node knows a time zone of that name. */
 export function isTimeZone(name: string): boolean {
-  return IANAZone.isValidZone(name)
+  if (knownZones.has(name)) return true
+  if (!IANAZone.isValidZone(name)) return false
+  if (knownZones.size < MAX_KNOWN_ZONES) knownZones.add(name)
+  return true
 }
 
 /** `Mon-Fri`, `Sat,Sun` or `Mon` as weekday numbers, ascending; undefined for other text. */

@@ -20,9 +20,7 @@ export const previousDay = (date: string) => new Date(Date.parse(date) - DAY).to
  * the user's text.
  */
 export function openNaively({ timeZone, windows, except = {} }: ScheduleInput, time: number): boolean {
-  const wall = DateTime.fromMillis(time, { zone: timeZone })
-  const [today = '', clock = ''] = wall.toISO({ includeOffset: false })?.split('T') ?? []
-  const now = clock.slice(0, 5)
+  const [today = '', now = ''] = wallClock(timeZone).format(time).split(' ')
   const spans = (date: string) => {
     const own = except[date]
     if (own) return own === 'closed' ? [] : own
@@ -32,6 +30,18 @@ export function openNaively({ timeZone, windows, except = {} }: ScheduleInput, t
     spans(today).some(({ from, to }) => (from < to ? now >= from && now < to : now >= from)) ||
     spans(previousDay(today)).some(({ from, to }) => from > to && now < to)
   )
+}
+
+const wallClocks = new Map<string, Intl.DateTimeFormat>()
+
+/** Formats a moment as `2026-03-29 09:00`, which is the Swedish short form. */
+function wallClock(timeZone: string): Intl.DateTimeFormat {
+  let clock = wallClocks.get(timeZone)
+  if (!clock) {
+    clock = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' })
+    wallClocks.set(timeZone, clock)
+  }
+  return clock
 }
 
 /** `Mon` to `Sun`, by the platform. */

@@ -7,6 +7,9 @@ import { nodeDriver } from './node.js'
 /** The first Node that has `node:sqlite` without a flag. */
 const OWN_SQLITE_SINCE = [22, 13] as const
 
+/** What this thread has loaded. */
+let loaded: SqliteDriver | undefined
+
 /**
  * The SQLite library of this process. The version of Node alone decides: two libraries on one file in one process would
  * release each other's locks (https://www.sqlite.org/howtocorrupt.html, 2.2), and copies of this package, workers and
@@ -16,6 +19,12 @@ const OWN_SQLITE_SINCE = [22, 13] as const
  * @throws DeniedError `LEDGER_UNAVAILABLE`
  */
 export async function loadSqlite(): Promise<SqliteDriver> {
+  // What loads a second copy of the library later refuses that one itself: the report takes milliseconds.
+  loaded ??= await load()
+  return loaded
+}
+
+async function load(): Promise<SqliteDriver> {
   if (hasOwnSqlite()) {
     const driver = nodeDriver()
     if (driver) return driver
@@ -44,8 +53,8 @@ function runtimeName(): string {
 
 async function loadLibsql(): Promise<Libsql> {
   try {
-    const loaded: object = await import('libsql')
-    return ('default' in loaded ? loaded.default : loaded) as Libsql
+    const module: object = await import('libsql')
+    return ('default' in module ? module.default : module) as Libsql
   } catch (cause) {
     throw new DeniedError(
       'LEDGER_UNAVAILABLE',
