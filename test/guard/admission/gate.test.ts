@@ -262,6 +262,53 @@ describe('a solve that was queued', () => {
   })
 })
 
+describe('a gate of a token', () => {
+  const EXPIRES = Date.UTC(2026, 0, 5, 12)
+  const gate = (keyTime: number) => new Gate(parsePolicy({ origins: ORIGINS }), { at: EXPIRES, keyTime: () => keyTime })
+  const expired = expect.objectContaining({ code: 'TOKEN_EXPIRED' })
+
+  it('is closed from the millisecond on at which the token expires, by either of two clocks', () => {
+    for (const [keyTime, now] of [
+      [EXPIRES, EXPIRES - 1],
+      // This machine's clock was set back after the token had expired.
+      [EXPIRES, 0],
+      // A solve of the future is explained.
+      [EXPIRES - 1, EXPIRES],
+    ] as const) {
+      expect(() => gate(keyTime).admit(challenge, now)).toThrow(expired)
+      expect(() => gate(keyTime).admitTime(now)).toThrow(expired)
+    }
+    expect(() => gate(EXPIRES - 1).admit(challenge, EXPIRES - 1)).not.toThrow()
+    expect(() => gate(EXPIRES - 1).admitTime(EXPIRES - 1)).not.toThrow()
+  })
+
+  it('follows what was submitted in time to its end, of pages that the policy names alone', () => {
+    const ended = gate(EXPIRES)
+    const page = `${ORIGINS[0]}/login`
+    expect(ended.admitPage({ ...challenge, pageUrl: `${page}?secret=1` })).toEqual({
+      origin: ORIGINS[0],
+      page,
+      frame: undefined,
+    })
+    const framed = { ...challenge, pageUrl: page, frameUrl: `${ORIGINS[0]}/frame?secret=1` }
+    expect(ended.admitPage(framed)).toMatchObject({ page, frame: `${ORIGINS[0]}/frame` })
+    const elsewhere = 'https://elsewhere.example/'
+    for (const address of [{ pageUrl: elsewhere }, { pageUrl: page, frameUrl: elsewhere }]) {
+      expect(() => ended.admitPage({ ...challenge, ...address })).toThrow(
+        expect.objectContaining({
+          code: 'ORIGIN_NOT_NAMED',
+          message: expect.stringMatching(address.frameUrl === undefined ? /^The page's/ : /^The frame's/),
+        }),
+      )
+    }
+  })
+})
+
+it('a gate leads to no method that the holder of one could replace for all', () => {
+  const one = new Gate(parsePolicy({ origins: ORIGINS }))
+  expect([one, Gate, Gate.prototype, one.admit].map(Object.isFrozen)).toEqual([true, true, true, true])
+})
+
 it('the denial of an address is the one that a challenge of it gets, and named addresses have none', () => {
   const gate = new Gate(parsePolicy({ origins: ['https://staging.example.com', 'https://*.qa.example.com'] }))
   const base = { family: 'recaptcha', variant: 'v2-checkbox', sitekey: 'abc' } as const
