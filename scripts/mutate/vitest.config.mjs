@@ -40,13 +40,33 @@ function loadFailures() {
   }
 }
 
+/**
+ * Gives the first run's durations to the later ones: see quick-first.mjs.
+ * @returns {import('vitest/node').Reporter}
+ */
+function durations() {
+  /** @type {import('vitest/node').Vitest | undefined} */
+  let vitest
+  return {
+    onInit(started) {
+      vitest = started
+    },
+    onTestRunEnd(files) {
+      const tests = files.flatMap(({ children }) => [...children.allTests()])
+      vitest?.provide('durations', Object.fromEntries(tests.map((test) => [test.id, test.diagnostic()?.duration ?? 0])))
+      vitest = undefined
+    },
+  }
+}
+
 export default defineConfig({
   plugins: [vitePageScript],
   test: {
     include: tests,
     // Each run has a thread of its own: what a module does when it is loaded is mutated too.
     isolate: false,
-    reporters: [loadFailures()],
+    reporters: [loadFailures(), durations()],
+    runner: 'scripts/mutate/quick-first.mjs',
     // Stryker has a limit of its own, which counts as noticed: a slow machine must not reach one before it.
     testTimeout: 180_000,
     hookTimeout: 180_000,
