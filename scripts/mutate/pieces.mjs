@@ -16,6 +16,7 @@ const NOT_MUTATED = new Map([
   ['stdout', 'Its tests need a process.'],
   ['types', 'It has types only.'],
   ['private-ca', 'Its tests need a process.'],
+  ['own-sockets', 'Its tests need a process.'],
 ])
 
 /** Stands for every file of the folder that no other piece has. */
@@ -26,10 +27,13 @@ const OTHERS = '*'
 /** @type {readonly Piece[]} */
 export const PIECES = [
   ...pieces('policy', {
-    'policy: values': { files: [OTHERS], tests: ['money', 'duration', 'page-proxy', 'origin', 'calendar'] },
+    'policy: values': {
+      files: [OTHERS],
+      tests: ['format-time', 'money', 'duration', 'page-proxy', 'origin', 'calendar'],
+    },
     'policy: schedules': { files: ['schedule'], tests: ['schedule'] },
-    'policy: schema': { files: ['schema'], tests: ['schema'] },
-    'policy: narrowing': { files: ['narrow'], tests: ['narrow'] },
+    'policy: schema': { files: ['schema', 'shapes'], tests: ['schema'] },
+    'policy: narrowing': { files: ['narrow', 'widened'], tests: ['widened', 'narrow'] },
   }),
   ...pieces('guard/admission', {
     gate: { files: ['gate'], tests: ['gate'] },
@@ -38,7 +42,7 @@ export const PIECES = [
   ...pieces('guard/spending', {
     spending: {
       files: [OTHERS],
-      tests: ['page-counts', 'waiters', 'budgets', 'remote-queues', '../guard/tokens/tokens'],
+      tests: ['stops', 'meter', 'page-counts', 'waiters', 'remote-queues', 'budgets'],
     },
   }),
   ...pieces('tokens', {
@@ -70,12 +74,14 @@ export const PIECES = [
   }),
   ...pieces('net', {
     'egress: routes': { files: [OTHERS], tests: ['../egress/address', 'route', 'tls'] },
+    'egress: certificates': { files: ['certificates'], tests: ['certificates'] },
   }),
   ...pieces('egress', {
     'egress: calls': {
       files: [OTHERS],
       tests: [
         'body',
+        'service-time',
         'address',
         'direct',
         'har',
@@ -84,6 +90,10 @@ export const PIECES = [
         '../alerts/webhook',
         '../guard/observability/wire-log',
       ],
+    },
+    'egress: tokens': {
+      files: ['bearer', 'token-signature'],
+      tests: ['../tokens/tokens', '../net/tls', '../guard/remote/light'],
     },
     'egress: address check': { files: ['ip-check'], tests: ['ip-check'] },
     'egress: wire log': {
@@ -100,10 +110,11 @@ export const PIECES = [
   }),
   ...pieces('audit', {
     'audit: records': {
-      files: ['record', 'schema', 'denials', 'copy', 'fan-out', 'function', 'keys', 'errors'],
-      tests: ['record', 'denials', 'copy', 'function', 'keys', 'sinks'],
+      files: ['record', 'schema', 'denials', 'copy', 'fan-out', 'function', 'keys', 'errors', 'spent'],
+      tests: ['spent', 'record', 'denials', 'copy', 'function', 'keys', 'sinks'],
     },
-    'audit: chain': { files: [OTHERS], tests: ['jsonl', 'verify', 'sinks'] },
+    'audit: chain': { files: [OTHERS], tests: ['key', 'jsonl', 'verify', 'sinks'] },
+    'audit: archive': { files: ['archive', 'files'], tests: ['archive', 'verify'] },
     'audit: Elasticsearch': { files: ['elasticsearch'], tests: ['elasticsearch', '../net/tls'] },
   }),
 ]
