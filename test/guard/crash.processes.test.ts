@@ -20,11 +20,12 @@ const spender = join(root, 'node_modules/.cache/solveguard/spender.mjs')
 
 beforeAll(() => bundleForNode('test/guard/children/spender.ts', spender, { whole: true }))
 
-const KILLS = 200
+/** How many processes are killed, a multiple of `PARALLEL`. `GUARD_KILLS=200` makes a full run of it. */
+const KILLS = Number(process.env.GUARD_KILLS ?? 48)
 /** How many processes run at a time. */
 const PARALLEL = 8
 /** Dollars. Usually less than the processes would spend, so that the last solves are denied. */
-const PER_DAY = 0.3
+const PER_DAY = 0.0015 * KILLS
 
 it('all spending of killed processes is counted and recorded, and the next process settles their tasks', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'solveguard-killed-'))

@@ -11,7 +11,7 @@ import type { Spent, SpentThroughErrors } from './worker.js'
 
 const sqlite = await loadSqlite()
 
-processContract('a ledger file', 200, async () => {
+processContract('a ledger file', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'solveguard-ledger-'))
   return {
     at: { dir },

@@ -16,9 +16,11 @@ export interface Place {
 }
 
 const LANES = 5
+/** How many processes are killed, a multiple of `LANES`. `LEDGER_KILLS=200` makes a full run of it. */
+const KILLS = Number(process.env.LEDGER_KILLS ?? 60)
 
 /** What a ledger that processes share promises, however they end. */
-export function processContract(name: string, kills: number, make: () => Promise<Place>): void {
+export function processContract(name: string, make: () => Promise<Place>): void {
   describe(`${name} that several processes use at once`, () => {
     let script: string
     let place: Place
@@ -81,14 +83,14 @@ export function processContract(name: string, kills: number, make: () => Promise
       await reader.close()
     })
 
-    it(`never under-counts what was charged, after each of ${kills} kills at random moments`, {
+    it(`never under-counts what was charged, after each of ${KILLS} kills at random moments`, {
       timeout: 180_000,
     }, async () => {
       const cap = 150_000
       const reader = ledgerAt(place.at)
       await reader.open()
       const lane = async (first: number) => {
-        for (let round = 0; round < kills / LANES; round++) {
+        for (let round = 0; round < KILLS / LANES; round++) {
           // As many on one budget, by and large, as there are lanes.
           const budget: BudgetClaim = { id: `round-${round}`, limits: { perDay: cap as Money } }
           const diary = join(folder, `${round}-${first}.diary`)
@@ -107,9 +109,9 @@ export function processContract(name: string, kills: number, make: () => Promise
         }
       }
       await Promise.all(Array.from({ length: LANES }, (_, first) => lane(first)))
-      const rounds = Array.from({ length: kills / LANES }, (_, round) => round)
+      const rounds = Array.from({ length: KILLS / LANES }, (_, round) => round)
       const charged = rounds.reduce((sum, round) => sum + diaries(folder, round)(), 0)
-      expect(charged).toBeGreaterThan(kills * 50)
+      expect(charged).toBeGreaterThan(KILLS * 50)
       expect(await reader.heads()).not.toEqual([])
       await reader.close()
 

@@ -10,7 +10,7 @@ import { startRedis } from '../support/redis.js'
 import { diaries, kill, look, processContract } from './process-contract.js'
 import { bundleWorker, startWorker } from './processes.js'
 
-processContract('a ledger in Redis', 60, async () => {
+processContract('a ledger in Redis', async () => {
   const server = await startRedis()
   return { at: { redis: server.url }, close: () => server.stop() }
 })

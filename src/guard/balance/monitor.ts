@@ -290,8 +290,9 @@ const stateShape: z.ZodType<BalanceState> = z.object({
 /** The state in a fact. Another version may have written it: a value that cannot be parsed is ignored. */
 function stateIn(facts: readonly Fact[], fingerprint: string | undefined): BalanceState | undefined {
   const fact = facts.find(({ name }) => name === `state/${fingerprint}`)
+  if (!fact) return undefined
   try {
-    return stateShape.safeParse(JSON.parse(fact?.value ?? '')).data
+    return stateShape.safeParse(JSON.parse(fact.value)).data
   } catch {
     return undefined
   }
