@@ -1,4 +1,4 @@
-// What a run of the tests left behind: processes that live on, and files in the temporary folder.
+// What a run of the tests left behind: processes that still run, and files in the temporary folder.
 // A run has a temporary folder of its own, and in it one for each test file. Its processes are known by that folder: by
 // their environment, their command or their working directory. Linux only: elsewhere no process is found.
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// Code that runs inside a page lives in src/widgets/page. It is bundled into strings, at build and when tests, the
+// Code that runs inside a pageis in src/widgets/page. It is bundled into strings, at build and when tests, the
 // demo and benchmarks run from source: an import of src/widgets/page/script.ts gets them.
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
@@ -190,7 +190,7 @@ function familyScript(name) {
 }
 
 /**
- * The module that stands in for src/widgets/page/script.ts. Bundling takes a second, and dozens of processes of a test
+ * The module that replaces src/widgets/page/script.ts. Bundling takes a second, and dozens of processes of a test
  * run need it: it is kept, with the hash of each file that it was made of.
  */
 function moduleText() {

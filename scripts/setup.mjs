@@ -107,7 +107,7 @@ export function installPrograms(names) {
  * @param {string} name
  */
 export function findProgram(name) {
-  // Debian keeps servers in sbin, which is not on everybody's PATH.
+  // Debian keeps servers in sbin, which is not on every user's PATH.
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin']
   const endings = process.platform === 'win32' ? ['.exe', '.cmd'] : ['']
   return folders.flatMap((folder) => endings.map((ending) => join(folder, name + ending))).find(isExecutable)

@@ -23,7 +23,7 @@ import {
 /** How long processes may take to end after the tests. */
 const ENDING_MS = 5_000
 /** What the files of a run may take, in bytes, several times over. */
-const ROOM = 4 * 2 ** 30
+const MIN_FREE_BYTES = 4 * 2 ** 30
 
 ensurePackages()
 const { parseCLI } = await import('vitest/node')
@@ -71,8 +71,8 @@ try {
 
 /**
  * Where the files of this run are. Ledgers and audit logs flush each of their thousands of records, for which a disk
- * takes milliseconds, and on a busy machine much longer; no test ends the machine. So it is memory where Linux has room
- * there and programs may run from it, unless TMPDIR names a folder.
+ * takes milliseconds, and on a busy machine much longer; no test ends the machine. So it is memory where Linux has
+ * enough of it there and programs may run from it, unless TMPDIR names a folder.
  */
 function temporaryFolder() {
   const memory = '/dev/shm'
@@ -84,7 +84,7 @@ function temporaryFolder() {
       .map((line) => line.split(' '))
       .findLast(([, path]) => path === memory)?.[3]
       ?.split(',')
-    if (options && !options.includes('noexec') && bavail * bsize > ROOM) return memory
+    if (options && !options.includes('noexec') && bavail * bsize > MIN_FREE_BYTES) return memory
   } catch {
     // There is none.
   }

@@ -31,7 +31,7 @@ export function sealRecord(json: string, prev: string, key?: Secret): { readonly
   return { line: `${body},"${key ? 'hmac' : 'hash'}":"${hash}${AFTER_HASH}\n`, hash }
 }
 
-/** The hash that stands in a line of this process's own. */
+/** The hash in a line that this process wrote. */
 export function hashIn(line: Buffer): string {
   return line.toString('latin1', line.length - AFTER_HASH.length - HASH_LENGTH, line.length - AFTER_HASH.length)
 }

@@ -89,9 +89,9 @@ class CopyAudit implements AuditSink {
   }
 
   write(events: readonly AuditEvent[]): void {
-    const room = Math.max(this.#maxPending - this.#pending.length, 0)
-    if (events.length > room) this.#lost += events.length - room
-    this.#pending.push(...events.slice(0, room))
+    const free = Math.max(this.#maxPending - this.#pending.length, 0)
+    if (events.length > free) this.#lost += events.length - free
+    this.#pending.push(...events.slice(0, free))
     // A retry that is scheduled stays at its time.
     if (this.#cancelRetry === undefined && this.#working === undefined) this.#work()
   }

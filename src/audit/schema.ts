@@ -60,7 +60,7 @@ export const recordSchema = z.strictObject({
         family: z.string().optional(),
         variant: z.string().optional(),
         sitekey: z.string().optional(),
-        /** The frame that the widget stands in, where it is not the page itself. */
+        /** The frame that the widget is in, where it is not the page itself. */
         frame: z.string().optional(),
       })
       .optional(),

@@ -16,7 +16,7 @@ import { MAX_LINE_BYTES } from './read-lines.js'
  * - `key`: it was written with a key and none is given, or without one although one is given.
  * - `out-of-order`: a whole line, but not the one that belongs here: lines were removed, added or swapped.
  * - `rewritten`: it, or lines before it, were replaced with new hashes: a stored head has another one.
- * - `added`: it stands after the last line of the file.
+ * - `added`: it comes after the last line of the file.
  * - `cut-off`: the file ends within this line.
  * - `missing`: a line is missing here, or (line 0) a file.
  * - `unknown`: no head knows the file (line 0): it was added, or its process ended before the ledger knew of it.

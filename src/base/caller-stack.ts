@@ -1,12 +1,12 @@
 import { DeniedError, SolveguardError } from './errors.js'
 
 /** Errors whose stack has the line of a caller. */
-const TOLD = new WeakSet<SolveguardError>()
+const WITH_CALLER = new WeakSet<SolveguardError>()
 
 /**
  * The error to throw in place of one that was made by a timer or a reply, with nothing of the caller below it: the line
- * of the caller is in its stack. V8 knows the line from who awaits the result. A caller that does not await it gets the
- * error as it is.
+ * of the caller is in its stack. V8 takes the line from the function that awaits the result. A caller that does not
+ * await it gets the error as it is.
  *
  * @param method the async function that throws it and has awaited something; frames above it are ours
  */
@@ -19,13 +19,13 @@ export function withCallerInStack(error: unknown, method: (...args: never[]) => 
   const [first] = lines
   if (first === undefined || own.some((line) => placeOf(line) === placeOf(first))) return error
   // Callers may share an error, such as that of one fetch of the key.
-  const told = TOLD.has(error) ? copyOf(error) : error
-  TOLD.add(told)
+  const thrown = WITH_CALLER.has(error) ? copyOf(error) : error
+  WITH_CALLER.add(thrown)
   // A denial is no fault of this package: where in it that was decided says less than its code.
   const above = error instanceof DeniedError ? [] : own
   const stack = [`${error.name} [${error.code}]: ${error.message}`, ...above, ...lines].join('\n')
-  Object.defineProperty(told, 'stack', { value: stack, writable: true, configurable: true })
-  return told
+  Object.defineProperty(thrown, 'stack', { value: stack, writable: true, configurable: true })
+  return thrown
 }
 
 function copyOf(error: SolveguardError): SolveguardError {

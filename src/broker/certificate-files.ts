@@ -24,7 +24,7 @@ export function certificateFiles(files: CertificateFiles, clock: Pick<Clock, 'mo
   let current = firstOf(files)
   let used = stampOf(files)
   /** The state of the files that could not be used, and whether that was said. */
-  let refused: { readonly stamp: string; told: boolean } | undefined
+  let refused: { readonly stamp: string; reported: boolean } | undefined
   let lookedAt = clock.monotonic()
   return () => {
     if (clock.monotonic() - lookedAt < LOOK_EVERY_MS) return current
@@ -36,9 +36,9 @@ export function certificateFiles(files: CertificateFiles, clock: Pick<Clock, 'mo
       used = stamp
       refused = undefined
     } catch (error) {
-      if (refused?.stamp !== stamp) refused = { stamp, told: false }
-      else if (!refused.told) {
-        refused.told = true
+      if (refused?.stamp !== stamp) refused = { stamp, reported: false }
+      else if (!refused.reported) {
+        refused.reported = true
         const why = messageOf(error)
         const message = `The certificate in ${files.certFile} cannot be used, and the one before is (${why}).`
         process.emitWarning(message, { type: 'SolveguardCertificate' })

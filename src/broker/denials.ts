@@ -6,7 +6,7 @@ import type { WireReply } from '../wires/wire.js'
 export type DenialKind =
   | 'origin' // the page is not named
   | 'budget' // no money, or not now: trying again soon is of no use
-  | 'slots' // no room at the moment: trying again is
+  | 'slots' // no capacity at the moment: trying again is
   | 'paused' // the account does not work until a person has corrected something
   | 'token' // the token is no good
   | 'request' // the request is wrong

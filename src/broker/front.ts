@@ -42,7 +42,7 @@ export interface Tunnels {
 
 type ConnectionContext = Pick<BrokerRequest, 'host' | 'credential'>
 
-/** TLS and a proxy in front of an HTTP server, on its own port: the first byte tells which a client speaks. */
+/** TLS and a proxy in front of an HTTP server, on its own port: the first byte decides which of them a client uses. */
 export class Front implements Tunnels {
   readonly #accept: (socket: Duplex) => void
   readonly #tls: FrontTls | undefined
@@ -71,7 +71,7 @@ export class Front implements Tunnels {
     })
   }
 
-  /** What a connection tells of its requests. */
+  /** What is known of a request by its connection. */
   context(request: { readonly socket: object }): ConnectionContext {
     return this.#contexts.get(request.socket) ?? {}
   }

@@ -35,7 +35,7 @@ export interface ListenerOptions extends FastifyModule {
   /** Addresses and networks of proxies whose `x-forwarded-for` counts. */
   readonly trustedProxies?: readonly string[] | undefined
   /**
-   * What a connection tells of its requests beyond what they say: the host that a proxy's client meant, its token.
+   * What is known of a request by its connection, beside its headers: the host that a proxy's client meant, its token.
    * @default nothing
    */
   readonly context?: ((request: { readonly socket: object }) => Pick<BrokerRequest, 'host' | 'credential'>) | undefined

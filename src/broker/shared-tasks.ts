@@ -91,7 +91,7 @@ export class SharedTasks {
     this.#brokerId = brokerId
   }
 
-  /** Tells the other brokers that this one lives. Rejects if the ledger does not answer. */
+  /** Shows the other brokers that this one runs. Rejects if the ledger does not answer. */
   async open(): Promise<void> {
     await this.#heartbeat()
     const next = (): void => {

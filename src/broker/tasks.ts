@@ -212,7 +212,8 @@ export class BrokerTasks {
       observer: {
         begin: () => {
           // Its client has been answered already.
-          if (abort.signal.aborted) throw new SolveguardError('SOLVE_ABORTED', 'The client was told to try again.')
+          if (abort.signal.aborted)
+            throw new SolveguardError('SOLVE_ABORTED', 'The client was answered that it has to try again.')
           allow()
         },
         onSubmitted: async (submitted) => {

@@ -11,7 +11,7 @@ export interface BrokerRequest {
   /** The whole body; empty without one. */
   readonly body: Buffer
   /**
-   * The host that the client meant to reach, where the connection tells it: a proxy's CONNECT, TLS's server name.
+   * The host that the client meant to reach, where the connection has it: a proxy's CONNECT, TLS's server name.
    * @default the header `host`
    */
   readonly host?: string | undefined

@@ -17,7 +17,7 @@ import { type BrokerRequest, type BrokerResponse, JSON_TYPE, textReply } from '.
 
 /** For how long a balance and the number of threads are used, in ms: clients ask for them before every task. */
 const BUDGET_FRESH_MS = 1_000
-/** For how long the threads of a caller that was refused for want of room count as busy, in ms. */
+/** For how long the threads of a caller that was refused for lack of capacity count as busy, in ms. */
 const BUSY_FOR_MS = 10_000
 /** The threads of a token whose budget has no limit of them. */
 const THREADS = 100
@@ -376,7 +376,7 @@ function sentenceOf(error: string): string {
   return SENTENCES[error] ?? 'The request is not valid.'
 }
 
-/** Of an error that is none of this package's nothing is told: its text may have anything. */
+/** An error that is none of this package's is not shown: its text may have anything. */
 function errorReply(error: unknown, service: ServiceName): WireReply {
   if (error instanceof SolveguardError) return denialReply(error, service)
   return refusal('internal', service, 'The broker failed to answer; nothing is known of this request.')

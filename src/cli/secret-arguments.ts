@@ -6,7 +6,7 @@ import { usageError } from './failure.js'
 
 /** Names of options that mean a secret. */
 export const SECRET_NAME = /^--?(?:[\w-]+-)?(?:key|token|secret|password|passphrase|credentials?)$/i
-/** Names of options that mean what everybody may see, although a secret may look like it. */
+/** Names of options whose values are public, although a secret may look like one. */
 const PUBLIC_NAME = /^--(sitekey|captcha-id|gt|challenge)$/i
 
 /** Where a secret may be named: standard input, a file, a variable. */

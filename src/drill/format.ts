@@ -119,10 +119,10 @@ function widthOf(columns: number): number {
 }
 
 function widthsFor(columns: number): Widths {
-  const room = widthOf(columns) - MARK_WIDTH - COST_WIDTH - 3 * GAP
-  const answer = Math.min(ANSWER_WIDTH, Math.floor(room * 0.45))
-  const atMost = Math.max(Math.floor((room - answer) * 0.45), 17)
-  return [room - answer - atMost, answer, COST_WIDTH, atMost]
+  const available = widthOf(columns) - MARK_WIDTH - COST_WIDTH - 3 * GAP
+  const answer = Math.min(ANSWER_WIDTH, Math.floor(available * 0.45))
+  const atMost = Math.max(Math.floor((available - answer) * 0.45), 17)
+  return [available - answer - atMost, answer, COST_WIDTH, atMost]
 }
 
 /** Cells side by side, each wrapped into its column. */
@@ -133,7 +133,7 @@ function lines(cells: readonly string[], widths: Widths): string[] {
     wrapped
       .map((cell, index) => {
         const text = cell[line] ?? ''
-        // Amounts stand below each other.
+        // Amounts are aligned to the right.
         return index === 2 ? text.padStart(COST_WIDTH) : text.padEnd(widths[index] ?? 1)
       })
       .join(' '.repeat(GAP))

@@ -40,12 +40,12 @@ export interface Setup {
   readonly closedAt: number | undefined
   readonly ledger: 'file' | 'memory'
   readonly audit: readonly AuditStandIn[]
-  /** Whether the secret provider tells how old a key is. */
+  /** Whether the secret provider returns how old a key is. */
   readonly knowsKeyAge: boolean
   readonly notes: readonly string[]
 }
 
-/** The kind of sink that stands in for one of the configuration. */
+/** The kind of sink that replaces one of the configuration. */
 export type AuditStandIn = 'jsonl' | 'memory' | 'copy'
 
 const HOUR_MS = 3_600_000
@@ -156,14 +156,14 @@ async function ledgerOf({ ledger }: GuardOptions, notes: string[]): Promise<'fil
   const kind = ledger?.kind ?? 'file'
   if (kind === 'memory') return 'memory'
   if (kind !== 'file') {
-    notes.push(`The ledger (${kind}) is not touched: a ledger in memory, by the same rules, stands in for it.`)
+    notes.push(`The ledger (${kind}) is not touched: a ledger in memory, by the same rules, replaces it.`)
     return 'memory'
   }
   try {
     await loadSqlite()
     return 'file'
   } catch {
-    notes.push('This Node has no SQLite for the ledger in a file: a ledger in memory, by the same rules, stands in.')
+    notes.push('This Node has no SQLite for the ledger in a file: a ledger in memory, by the same rules, replaces it.')
     return 'memory'
   }
 }
@@ -174,7 +174,7 @@ function auditOf({ audit }: GuardOptions, notes: string[]): readonly AuditStandI
   return sinks.map(({ kind }): AuditStandIn => {
     if (kind === 'jsonl') return 'jsonl'
     if (kind.startsWith('copy to ')) return 'copy'
-    if (kind !== 'memory') notes.push(`The audit sink ${kind} is not touched: one in memory stands in for it.`)
+    if (kind !== 'memory') notes.push(`The audit sink ${kind} is not touched: one in memory replaces it.`)
     return 'memory'
   })
 }

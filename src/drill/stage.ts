@@ -46,8 +46,8 @@ export interface DrillSeams {
   readonly patienceMs?: number | undefined
 }
 
-/** How many solves the budgets have room for, where a scenario uses them up. */
-export const ROOM = 5
+/** How many solves the budgets still allow, where a scenario uses them up. */
+export const SOLVES_LEFT = 5
 const PATIENCE_MS = 5_000
 const PATIENCE_STEP_MS = 2
 const HOUR_MS = 3_600_000
@@ -82,7 +82,7 @@ export interface Stage {
   readonly tasks: number
   /** Solves the widget of the setup, on a page that the policy names unless another is given. */
   solve(more?: Partial<Setup['challenge']>, options?: SolveOptions & { readonly grant?: Grant }): Promise<Solution>
-  /** Uses budgets up, as earlier solves would have, but for some room. Budgets that have less are left alone. */
+  /** Uses budgets up, as earlier solves would, down to `SOLVES_LEFT` solves. Budgets with less are not changed. */
   spendBefore(budgets: readonly { readonly id: string; readonly cap: Money | undefined }[]): Promise<void>
   /** Charges the first account as another client with its key would. */
   stealElsewhere(amount: Money): void
@@ -275,7 +275,7 @@ export async function openStage(
       grant.solve({ ...setup.challenge, ...more }, solveOptions),
     async spendBefore(budgets) {
       for (const { id, cap } of budgets) {
-        const amount = (cap ?? 0) - ROOM * price.amount
+        const amount = (cap ?? 0) - SOLVES_LEFT * price.amount
         if (amount <= 0) continue
         await use(id, micros(amount))
         if (id === name) usedUp += amount

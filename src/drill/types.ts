@@ -31,7 +31,7 @@ export type DrillRowId = (typeof DRILL_ROWS)[number]
  */
 export type DrillState = 'pass' | 'open' | 'failed' | 'skipped'
 
-/** What a layer said. */
+/** The answer of a layer. */
 export interface DrillAnswer {
   /** The layer that denied; absent where the service or the broker's wire answered. */
   readonly layer?: Layer | undefined
@@ -63,7 +63,7 @@ export interface DrillRow {
   readonly expected: string
   /** How it ended. */
   readonly state: DrillState
-  /** What the layers said, in order. */
+  /** The answers of the layers, in order. */
   readonly answers: readonly DrillAnswer[]
   /** What the stand-in service charged in this scenario, in micro-dollars. */
   readonly cost: Money
@@ -87,7 +87,7 @@ export interface DrillReport {
   readonly ledger: string
   /** The kinds of audit sinks that were drilled. */
   readonly audit: readonly string[]
-  /** What stood in for something of the configuration, and why. */
+  /** Which parts of the configuration were replaced for the drill, and why. */
   readonly notes: readonly string[]
   /** The moment that the clock of the drill began at. */
   readonly at: Date

@@ -120,7 +120,7 @@ function auditProblem({ audit: { lastError, pending, lost } }: Status): string {
 function processOf({ solving, waiting, recovering, denied }: Status['process']): string | undefined {
   const codes = Object.entries(denied).map(([code, times]) => (times === 1 ? code : `${code} ×${times}`))
   const parts = [
-    solving > 0 && `${solving} solving${waiting > 0 ? `, ${waiting} of them waiting for room` : ''}`,
+    solving > 0 && `${solving} solving${waiting > 0 ? `, ${waiting} of them waiting for capacity` : ''}`,
     recovering > 0 && `${counted(recovering, 'task')} of ended processes followed`,
     codes.length > 0 && `denied: ${codes.join(', ')}`,
   ].filter(Boolean)

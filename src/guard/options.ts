@@ -39,8 +39,8 @@ export interface GuardOptions {
   secret?: SecretProvider | undefined
   /**
    * Several services in place of one, each with its own key and optionally its own budget, in the order in which they
-   * are asked. A solve continues with the next one where one cannot do it, has no room, no money or no valid key, or is
-   * unreachable; never where the service may have taken the task.
+   * are asked. A solve continues with the next one where one cannot do it, has no capacity, money or valid key, or
+   * is unreachable; never where the service may have taken the task.
    *
    * @default one account, of `solver` and `secret`
    */

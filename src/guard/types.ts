@@ -163,7 +163,7 @@ export interface StreamSummary {
 
 /**
  * The results of many solves. Iterate it once, or pass a callback to `forEach`. No solve starts before that. The stream
- * takes a challenge from the source only when there is room for it, so a slow consumer slows the source down. Solves
+ * takes a challenge from the source only when a slot for it is free, so a slow consumer slows the source down. Solves
  * under way are aborted when the consumer leaves the iteration early.
  */
 export interface SolveStream extends AsyncIterable<StreamResult> {
@@ -591,9 +591,9 @@ export interface AuditStatus {
 
 /** What this process is doing for the guard and all its grants. */
 export interface ProcessStatus {
-  /** Solves that have not ended, including those that wait for room. */
+  /** Solves that have not ended, including those that wait for capacity. */
   readonly solving: number
-  /** Solves that wait for room in a budget. */
+  /** Solves that wait for capacity in a budget. */
   readonly waiting: number
   /** Tasks of processes that died, which this process follows to their end. */
   readonly recovering: number

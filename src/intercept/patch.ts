@@ -71,7 +71,7 @@ export function patchConnections(destination: () => Destination): OwnSockets {
   }
 
   function connectSocket(this: Socket, ...args: unknown[]): Socket {
-    // `net.connect` makes a list of its arguments, which Node tells by a symbol; any other one is options.
+    // `net.connect` makes a list of its arguments, which Node recognizes by a symbol; any other one is options.
     const [list] = args
     const host = hostOfSocket(args) ?? (Array.isArray(list) ? hostOfSocket(list) : undefined)
     if (host === undefined) return apply(socketConnect, this, args)

@@ -28,7 +28,7 @@ export function bookedAlerts(alerts: readonly ThresholdAlert[]): readonly Booked
   )
 }
 
-/** What counts in one budget, and what that leaves room for. */
+/** What counts in one budget, and what that still allows. */
 export class BudgetState {
   readonly spent: SlidingSum
   readonly made: SlidingSum
@@ -120,7 +120,7 @@ export class BudgetState {
    * nothing.
    * @param nthDeadline the n-th deadline, from the earliest, among this budget's open reservations
    */
-  roomAt(
+  capacityAt(
     limits: Limits,
     amount: number,
     at: number,
@@ -130,19 +130,19 @@ export class BudgetState {
     const { perDay, perCalendarDay = NO_CAPS, perMinute, concurrent } = tightest(limits, this.declared, at - ahead)
     if ((perDay ?? Infinity) < amount || (perMinute ?? 1) < 1 || (concurrent ?? 1) < 1) return undefined
     if (this.paused !== undefined || perCalendarDay.some((cap) => cap.amount < amount)) return undefined
-    let room = at
+    let freeAt = at
     const excess = perDay === undefined ? 0 : this.spent.at(at) + this.reserved + amount - perDay
-    if (excess > 0) room = this.spent.goneAt(excess) ?? nthDeadline(1)
+    if (excess > 0) freeAt = this.spent.goneAt(excess) ?? nthDeadline(1)
     for (const stated of perCalendarDay) {
       const cap = byLedger(stated, ahead)
       const spent = this.spent.since(dayStart(cap, at))
       const over = spent + this.reserved + amount - cap.amount
-      if (over > 0) room = Math.max(room, spent >= over ? dayEnd(cap, at) : nthDeadline(1))
+      if (over > 0) freeAt = Math.max(freeAt, spent >= over ? dayEnd(cap, at) : nthDeadline(1))
     }
     const overRate = perMinute === undefined ? 0 : this.made.at(at) + 1 - perMinute
-    if (overRate > 0) room = Math.max(room, this.made.goneAt(overRate) ?? at)
+    if (overRate > 0) freeAt = Math.max(freeAt, this.made.goneAt(overRate) ?? at)
     const overActive = concurrent === undefined ? 0 : this.active + 1 - concurrent
-    return overActive > 0 ? Math.max(room, nthDeadline(overActive)) : room
+    return overActive > 0 ? Math.max(freeAt, nthDeadline(overActive)) : freeAt
   }
 
   recordAlert([, threshold, timeZone]: BookedAlert, at: number): void {

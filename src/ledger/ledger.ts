@@ -244,7 +244,7 @@ export type ReserveResult =
       readonly budgetId: string
       /**
        * Which of its limits refuses: a pause, the amount of a day, the rate, or the concurrency. `fact`: a fact that
-       * forbids it, whatever room there is.
+       * forbids it, whatever capacity there is.
        */
       readonly reason: 'fact' | 'paused' | 'perDay' | 'perMinute' | 'concurrent'
       /** With `fact`: the first one of `unless` that is there. */

@@ -282,7 +282,7 @@ export class LedgerState implements TimeOfLedger {
       const obstacle = budget.obstacle(claim, request.amount, at, this.#ahead, alerts)
       if (obstacle === undefined) continue
       const declaredBy = this.#declarer(claim, obstacle, at)
-      const retryAt = this.#roomAt(request, at)
+      const retryAt = this.#capacityAt(request, at)
       return { ok: false, budgetId: claim.id, ...obstacle, retryAt, ...(declaredBy && { declaredBy }) }
     }
     return { ok: true, alerts: alerts.length === 0 ? NO_ALERTS : alerts.splice(0) }
@@ -299,15 +299,15 @@ export class LedgerState implements TimeOfLedger {
    * moment and not before. Where only the amounts of open reservations do, it is the first deadline among them: by then
    * that one has been settled, probably for less. Undefined where time alone changes nothing.
    */
-  #roomAt(request: PreviewRequest, at: number): number | undefined {
-    let room = at
+  #capacityAt(request: PreviewRequest, at: number): number | undefined {
+    let freeAt = at
     for (const { id, limits } of request.path) {
       const budget = this.#budgets.get(id) ?? UNUSED_BUDGET
-      const here = budget.roomAt(limits, request.amount, at, this.#ahead, (n) => this.#nthDeadline(id, n))
+      const here = budget.capacityAt(limits, request.amount, at, this.#ahead, (n) => this.#nthDeadline(id, n))
       if (here === undefined) return undefined
-      room = Math.max(room, here)
+      freeAt = Math.max(freeAt, here)
     }
-    return room - this.#ahead
+    return freeAt - this.#ahead
   }
 
   /** The n-th deadline, from the earliest, among the open reservations of a budget. */

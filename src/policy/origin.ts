@@ -107,7 +107,7 @@ export function originsSource(patterns: readonly OriginPattern[]): string {
   return `^(?:${sources.join('|')})$`
 }
 
-/** Whether an origin is below the host of a wildcard, whose star stands at `star`. */
+/** Whether an origin is below the host of a wildcard, whose star is at the index `star`. */
 function isBelow(pattern: OriginPattern, star: number, origin: string): boolean {
   const scheme = pattern.slice(0, star)
   // '.host' or '.host:port': the dot excludes 'evil-host', and the port is compared too.

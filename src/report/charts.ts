@@ -317,14 +317,14 @@ export function barChart(bars: readonly Bar[], label: string): string {
 /** Between the names of bars and their axis, and a rest for fonts that are wider than most. */
 const AXIS_GAP = 14
 
-/** As much of a text as has room, in the height of its font: there is no font to measure with. */
-function clipped(text: string, room: number): string {
+/** As much of a text as fits, in the height of its font: there is no font to measure with. */
+function clipped(text: string, available: number): string {
   let width = 0
   let fits = ''
   for (const character of text) {
     width += widthOf(character)
-    if (width > room) return `${fits}…`
-    if (width <= room - widthOf('…')) fits += character
+    if (width > available) return `${fits}…`
+    if (width <= available - widthOf('…')) fits += character
   }
   return text
 }

@@ -110,7 +110,7 @@ function windowOf(
   from: number,
 ): Comparison {
   const within = { spent: 0, recovered: 0, open: 0 }
-  // A solve is recorded before it is settled: what stands in the slot before may count in the first one.
+  // A solve is recorded before it is settled: what is in the slot before may count in the first one.
   let edge = 0
   for (const [slot, sums] of log?.slots ?? []) {
     within.open += sums.open

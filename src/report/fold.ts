@@ -523,7 +523,7 @@ class Folding {
   }
 }
 
-/** Tells tasks apart: a service may number its tasks anew. A submit whose outcome is unknown has no task. */
+/** Distinguishes tasks: a service may number its tasks anew. A submit whose outcome is unknown has no task. */
 function taskOf({ solveId, taskId, solver, at }: RecordFacts): string {
   return taskId === '' ? `${solveId || solver} @${at}` : `${solveId || solver} ${taskId}`
 }

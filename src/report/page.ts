@@ -322,7 +322,7 @@ const GROUPS: readonly { readonly by: Dimension; readonly title: string; readonl
 function groups(fold: Fold): string {
   const blocks = GROUPS.flatMap(({ by, title, none }) => {
     const all = fold.by[by].filter(({ spent, open, solved, failed }) => spent + open + solved + failed > 0)
-    // Without any token there is nothing to tell apart.
+    // Without any token there is nothing to distinguish.
     if (all.length === 0 || (by === 'token' && all.every(({ name }) => name === ''))) return []
     return [`<div><h3>${title}</h3>${groupFigure(all, title, none, fold.total.spent)}</div>`]
   })

@@ -1,7 +1,7 @@
 import { parseHTML } from 'linkedom'
 import { escaped } from './escape.js'
 
-/** What may stand in the page. All else that a library draws is left out. */
+/** The elements that the page may have. All else that a library draws is left out. */
 const ELEMENTS = new Set(['svg', 'g', 'path', 'rect', 'line', 'circle', 'text', 'tspan'])
 const ATTRIBUTES = new Set([
   ...['transform', 'd', 'x', 'y', 'x1', 'x2', 'y1', 'y2', 'dx', 'dy', 'cx', 'cy', 'r', 'width', 'height'],
@@ -16,7 +16,7 @@ export function drawingDocument(): Document {
 
 /**
  * A drawing as text: known elements and attributes only, no style, all texts escaped, numbers with one decimal, and the
- * rectangles of a group as one path, which takes a third of the room.
+ * rectangles of a group as one path, which takes a third of the space.
  * @param label what it shows, for people who do not see it
  */
 export function svgText(drawing: Element, label: string, className: string): string {

@@ -3,7 +3,7 @@ import { escaped } from './escape.js'
 /** One column of a table. */
 export interface Column<Row> {
   readonly head: string
-  /** What stands there. It is escaped. */
+  /** The text of the cell. It is escaped. */
   cell(row: Row): string
   /** Whether it is text, and no number. The first column always is. */
   readonly isText?: boolean | undefined

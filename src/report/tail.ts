@@ -6,7 +6,7 @@ import { type Line, linesOf } from '../audit/read-lines.js'
 import { messageOf } from '../base/errors.js'
 import { type RecordFacts, readFacts } from './facts.js'
 
-/** A record of a log, as it stands there. */
+/** A record of a log, as it is written there. */
 export interface TailRecord {
   /** Its texts are cut, and not printable yet. */
   readonly facts: RecordFacts

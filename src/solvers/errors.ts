@@ -21,7 +21,7 @@ export interface ErrorRule {
    */
   readonly refuses?: boolean
   /**
-   * Whether the code may mean that the account's plan has ended: `threadsInfo` of the solver tells.
+   * Whether the code may mean that the account's plan has ended: `threadsInfo` of the solver decides.
    * @default false
    */
   readonly maybeEnded?: boolean

@@ -62,7 +62,7 @@ export interface Solver {
   /** Polls several tasks in one call, if the service can. */
   readonly batchPoll?: BatchPoll | undefined
   /**
-   * Tells how many threads the account has and how many are busy, if the service sells threads: by that an ended plan
+   * Asks how many threads the account has and how many are busy, if the service sells threads: by that an ended plan
    * is distinguished from threads that are all busy.
    */
   readonly threadsInfo?: ThreadsInfo | undefined
@@ -212,7 +212,7 @@ export interface Failure {
   readonly code: string
   /** One sentence, printable, without secrets. */
   readonly message: string
-  /** Whether it may mean that the account's plan has ended: `threadsInfo` tells. @default false */
+  /** Whether it may mean that the account's plan has ended: `threadsInfo` decides. @default false */
   readonly maybeEnded?: boolean | undefined
   /** How long to wait before a retry, if the service's rules state that, ms. */
   readonly retryAfterMs?: number | undefined

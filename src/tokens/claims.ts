@@ -27,8 +27,8 @@ const MAX_SECONDS = 253_402_300_799
 
 const FORM = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){2,}$/
 /**
- * The one form that a header has: no other algorithm, no `crit`, nothing twice. Its type (RFC 8725, 3.11) tells a token
- * from every other JWS of the same key.
+ * The one form that a header has: no other algorithm, no `crit`, nothing twice. Its type (RFC 8725, 3.11) distinguishes
+ * a token from every other JWS of the same key.
  */
 const HEADER = /^\{"alg":"HS256","kid":"([0-9a-f]{8})","typ":"sg\+jwt"\}$/
 const TAG_BYTES = 32

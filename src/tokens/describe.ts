@@ -1,7 +1,7 @@
 import type { ServiceName } from '../wires/services.js'
 import { expiryOf, readClaims, splitToken, wireOf } from './claims.js'
 
-/** What a token states of itself. Only the guard that issued it can tell whether that is true. */
+/** What a token states of itself. Only the guard that issued it can check whether that is true. */
 export interface TokenDescription {
   /** The name of the guard that it is for. */
   readonly guard: string

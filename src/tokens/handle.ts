@@ -3,8 +3,8 @@ import { SolveguardError } from '../base/errors.js'
 
 /*
  * A handle stands for a token where only a key of 32 characters is taken, or where it may be seen: it says nothing. The
- * ledger has the token under the handle's hash, sealed with a key that only the handle gives. So whoever reads the
- * ledger can use neither, and whoever writes it can make no token.
+ * ledger has the token under the handle's hash, sealed with a key that only the handle gives. So a process that can
+ * read the ledger can use neither, and one that can write to it can make no token.
  */
 
 const HANDLE = /^[0-9a-f]{32}$/

@@ -8,7 +8,7 @@ export class HeldToken {
   readonly #text: string
   /** The text, for the transport. */
   readonly secret: Secret
-  /** What it states. Only the guard that issued it can tell whether that is true. */
+  /** What it states. Only the guard that issued it can check whether that is true. */
   readonly claims: TokenClaims
 
   /** @throws DeniedError `TOKEN_INVALID` */

@@ -6,7 +6,7 @@ import type { Secret } from '../secrets/secret.js'
 
 /** A shorter key could be found by trying, with one token at hand. */
 const LONG_ENOUGH = /^.{32,}$/s
-/** How often an unknown `kid` makes this process ask the store again, ms: anybody can make one up. */
+/** How often an unknown `kid` makes this process ask the store again, ms: a client can make one up. */
 const REFRESH_EVERY_MS = 10_000
 
 /** A key, and the name by which tokens state it. */

@@ -59,8 +59,8 @@ const optionsShape = z.strictObject({
 })
 
 /**
- * Makes a token that allows at most what `token` and `policy` both allow, with a budget of its own. Nothing is asked or
- * told: it works offline, and `token` cannot be got back from the result.
+ * Makes a token that allows at most what `token` and `policy` both allow, with a budget of its own. Nothing is sent:
+ * it works offline, and `token` cannot be got back from the result.
  *
  * @throws DeniedError `TOKEN_INVALID` for a text that is no token; `TOKEN_EXPIRED`; `TOKEN_WIDENED` for a policy that
  *   states more than the token allows

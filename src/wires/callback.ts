@@ -11,7 +11,7 @@ export interface CallbackRequest {
 }
 
 /**
- * The request by which a service tells that a task is done.
+ * The request by which a service reports that a task is done.
  *
  * - `query`: CaptchaAI's GET with `id` and `code`
  *   (https://blog.captchaai.com/captchaai-pingback-task-notification-patterns)

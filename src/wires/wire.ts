@@ -60,7 +60,7 @@ export type WireReply =
     }
   | {
       readonly error: string
-      /** The error as a sentence, where the reply has room for one. */
+      /** The error as a sentence, where the reply has a field for one. */
       readonly description?: string | undefined
     }
 

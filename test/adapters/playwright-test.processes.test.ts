@@ -143,7 +143,7 @@ it('prints one line with the totals in the reporter, what is left of each budget
   ])
 })
 
-it('gives a test the time back that a solve took, and the steps tell what it took', () => {
+it('gives a test the time back that a solve took, and the steps show what it took', () => {
   expect(results.get('a solve may take longer than the test has left')).toMatchObject({ status: 'passed' })
   expect(stepsOf('a solve may take longer than the test has left')).toContainEqual(
     expect.stringMatching(/^captcha\.solve — 1 solved \(recaptcha v2-checkbox\), \$0\.001, [2-9]\d* s$/),
@@ -192,8 +192,8 @@ it.each(['Ada', 'Grace'])('reports what the guard buys, by test: %s, in a worker
   expect(results.get(asked ?? '')?.annotations).toHaveLength(1)
 })
 
-it('tells where a test fails why its solve was denied, in words of the test', () => {
-  const { error, annotations = [] } = results.get('a denial is told where the test fails') ?? {}
+it('reports where a test fails why its solve was denied, in words of the test', () => {
+  const { error, annotations = [] } = results.get('a denial is reported where the test fails') ?? {}
   const denial = 'BUDGET_EXHAUSTED: The budget of this test (captchaPolicy): $0.00 of $0.00 a day is spent or reserved'
   expect(error?.message).toContain(`  denied: ${denial}`)
   expect(annotations).toContainEqual({ type: 'captchas', description: expect.stringContaining(denial) })

@@ -115,7 +115,7 @@ describe('copyAudit', () => {
     expect(reports).toEqual([])
   })
 
-  it('counts what it has no room for, and writes what comes while it reports that it has caught up', async () => {
+  it('counts what it has no capacity for, and writes what comes while it reports that it has caught up', async () => {
     const inner = memoryAudit()
     const { clock, kept } = watchedClock()
     const copy = copyAudit(inner, { maxPending: 10, clock })

@@ -30,7 +30,7 @@ afterEach(() => folder.remove())
 /** What a process does: it writes records, the ledger learns of its head, or midnight passes. */
 const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ write: fc.integer({ min: 1, max: 3 }) }) },
-  { weight: 2, arbitrary: fc.constant('tell' as const) },
+  { weight: 2, arbitrary: fc.constant('save' as const) },
   { weight: 1, arbitrary: fc.constant('midnight' as const) },
 )
 const life = fc.record({
@@ -57,7 +57,7 @@ interface Written {
 async function live(lives: readonly Life[], key: string | undefined) {
   rmSync(dir, { recursive: true, force: true })
   const ledger = memoryLedger()
-  const told = new Map<string, number>()
+  const saved = new Map<string, number>()
   const ended = new Set<string>()
   const processes: string[][] = []
   for (const { steps, end } of lives) {
@@ -68,10 +68,10 @@ async function live(lives: readonly Life[], key: string | undefined) {
     let written = 0
     for (const each of steps) {
       if (each === 'midnight') at += DAY
-      else if (each === 'tell' && sink.head) {
+      else if (each === 'save' && sink.head) {
         ledger.saveHead(sink.head)
-        told.set(sink.head.file, sink.head.seq)
-      } else if (each !== 'tell') {
+        saved.set(sink.head.file, sink.head.seq)
+      } else if (each !== 'save') {
         await sink.write(Array.from({ length: each.write }, () => ({ ...authorized, at, solveId: `s${++written}` })))
       }
     }
@@ -83,7 +83,7 @@ async function live(lives: readonly Life[], key: string | undefined) {
     if (!head) continue
     if (end === 'closed' && sink.head) {
       ledger.saveHead(sink.head)
-      told.set(head.file, head.seq)
+      saved.set(head.file, head.seq)
       ended.add(head.file)
     } else if (end !== 'closed') {
       const json = recordJson(authorized, { sequence: head.seq + 1 })
@@ -97,11 +97,11 @@ async function live(lives: readonly Life[], key: string | undefined) {
   const log = new Map<string, Written>()
   for (const own of processes) {
     // A known file vouches for the whole of those before it; a signed one is known by those before it, too.
-    const newest = own.findLastIndex((name) => told.has(name))
+    const newest = own.findLastIndex((name) => saved.has(name))
     const last = key !== undefined && newest >= 0 ? own.length - 1 : newest
     for (const [index, name] of own.entries()) {
       const lines = wholeLines(original.get(name))
-      const confirmed = index < last ? lines.length : (told.get(name) ?? 0)
+      const confirmed = index < last ? lines.length : (saved.get(name) ?? 0)
       log.set(name, { lines, confirmed, ended: index < last || ended.has(name), known: index <= last })
     }
   }

@@ -11,12 +11,12 @@ describe('a package that could not be loaded', () => {
     ["Cannot find module 'ioredis'\nRequire stack:\n- /app/node_modules/solveguard/dist/x.js", 'MODULE_NOT_FOUND'],
     ["Cannot find module 'ioredis' from 'node_modules/solveguard/dist/ledger/redis/server.js'", 'MODULE_NOT_FOUND'],
     ["solveguard tried to access ioredis (a peer dependency) but it isn't provided", 'MODULE_NOT_FOUND'],
-  ])('is told to be not installed: %s', (message, code) => {
+  ])('is reported as not installed: %s', (message, code) => {
     expect(whyNotLoaded('ioredis', failure(message, code))).toBe('is not installed: npm install ioredis')
   })
 
   it.each(['@libsql/linux-x64-gnu', '@libsql/darwin-arm64', '@libsql/win32-x64-msvc'])(
-    'is told to be without its part for this machine: %s',
+    'is reported as without its part for this machine: %s',
     (part) => {
       const why = whyNotLoaded('libsql', failure(`Cannot find module '${part}'\nRequire stack:`, 'MODULE_NOT_FOUND'))
       expect(why).toContain(`is installed without its part for this machine, ${part}: `)
@@ -29,7 +29,7 @@ describe('a package that could not be loaded', () => {
     [failure('No native build was found for platform=linux'), 'No native build'],
     [failure("Cannot find module 'denque'\nRequire stack:", 'MODULE_NOT_FOUND'), "Cannot find module 'denque'"],
     ['thrown text', 'thrown text'],
-  ])('is told to be installed, with what it said: %s', (cause, said) => {
+  ])('is reported as installed, with its own error: %s', (cause, said) => {
     const why = whyNotLoaded('ioredis', cause)
     expect(why).toContain('is installed, but could not be loaded (')
     expect(why).toContain(said)

@@ -118,7 +118,7 @@ describe('a client that is called back', () => {
     },
   )
 
-  it('is told why its task has failed', async () => {
+  it('gets the reason why its task has failed', async () => {
     const client = await startClient()
     const made = await brokerRig({ deliveries: deliveriesTo(client.origin) })
     made.service.next('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' })

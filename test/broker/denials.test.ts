@@ -203,7 +203,7 @@ const TYPES: Readonly<Record<string, string>> = {
   capsolver: 'ReCaptchaV2TaskProxyLess',
 }
 
-describe.each(ROWS)('a client is told of $what', (row) => {
+describe.each(ROWS)('a client gets the error of $what', (row) => {
   it.each(DIALECTS)('in the words of %s', async (dialect) => {
     const isForm = dialect === 'captchaai' || dialect === 'twocaptcha'
     const as = dialect === 'twocaptcha tasks' ? 'twocaptcha' : dialect
@@ -280,8 +280,8 @@ describe('what a service says of a task', () => {
   })
 })
 
-describe('a client of CaptchaAI that is refused for want of room', () => {
-  it('is told by threadsinfo that all threads are busy, upon which it waits, and of a budget that they are not', async () => {
+describe('a client of CaptchaAI that is refused for lack of capacity', () => {
+  it('is answered by threadsinfo that all threads are busy, upon which it waits, and not so for a budget', async () => {
     const budget = { perDay: usd(0.0025), concurrent: 5, perMinute: 1 }
     const rig = await brokerRig({ as: 'captchaai', policy: { budget } })
     const submit = () => ask(rig, 'captchaai', {})
@@ -308,7 +308,7 @@ describe('a client that asks for something while the ledger is away', () => {
     "another broker's task": ['TaskResult', { action: 'get', id: '1234567' }, { taskId: 1234567 }],
   }
   it.each(Object.entries(ASKED))(
-    'is told that for %s, and no word of the ledger itself',
+    'is answered that for %s, and no word of the ledger itself',
     async (_, [path, form, task]) => {
       const fail = () => {
         throw new Error('No space left on /var/lib/secret-place')

@@ -4,11 +4,11 @@ import { type Code, SolveguardError } from '../../src/base/errors.js'
 import type { Authenticate } from '../../src/broker/auth.js'
 import { ForwardProxy, type ProxyOptions } from '../../src/broker/proxy.js'
 
-const nobody: Authenticate = () => {
+const rejectAll: Authenticate = () => {
   throw new SolveguardError('TOKEN_INVALID' as Code, 'no')
 }
 const routeOf = (authority: string, options: ProxyOptions = {}) => {
-  const { kind } = new ForwardProxy(options, nobody).route(authority)
+  const { kind } = new ForwardProxy(options, rejectAll).route(authority)
   return kind
 }
 
@@ -59,10 +59,10 @@ describe('the forward proxy', () => {
   })
 
   it('leads everywhere where its list says so, and to the services nowhere but here', () => {
-    const web = new ForwardProxy({ allow: ['*'] }, nobody)
+    const web = new ForwardProxy({ allow: ['*'] }, rejectAll)
     expect(web.route('pypi.org:443')).toMatchObject({ kind: 'tunnel', host: 'pypi.org' })
     expect(web.route('pypi.org:22')).toMatchObject({ kind: 'refused' })
-    const all = new ForwardProxy({ allow: ['*:*'] }, nobody)
+    const all = new ForwardProxy({ allow: ['*:*'] }, rejectAll)
     expect(all.route('pypi.org:22')).toMatchObject({ kind: 'tunnel', port: 22 })
     for (const proxy of [web, all]) {
       expect(proxy.route('api.capsolver.com:443')).toMatchObject({ kind: 'here' })
@@ -72,7 +72,7 @@ describe('the forward proxy', () => {
   })
 
   it.each(['https://pypi.org', '**', '*.', 'a b', ''])('refuses %j in the list', (text) => {
-    expect(() => new ForwardProxy({ allow: [text] }, nobody)).toThrow(/proxy\.allow/)
+    expect(() => new ForwardProxy({ allow: [text] }, rejectAll)).toThrow(/proxy\.allow/)
   })
 
   it.each([
@@ -114,7 +114,7 @@ async function connectTo(authority: string, addresses: readonly string[], token 
   const good = { id: 'a', grant: {} }
   const authenticate: Authenticate = (credential) => {
     if (credential === 'good') return good as ReturnType<Authenticate>
-    return nobody(credential, 'spend')
+    return rejectAll(credential, 'spend')
   }
   const proxy = new ForwardProxy({ allow: ['pypi.org'] }, authenticate, async () => {
     asked++

@@ -344,7 +344,7 @@ describe("the broker's own interface", () => {
     expect(tasks.counts).toMatchObject({ submitted: 1, fetched: 1 })
   })
 
-  it('tells of a denial and of a failure with the code', async () => {
+  it('answers a denial and a failure with the code', async () => {
     const { url, service } = await serverRig()
     const post = (body: string, token = TOKEN) =>
       fetch(`${url}/v1/solve`, { method: 'POST', headers: { ...headers, authorization: `Bearer ${token}` }, body })
@@ -359,7 +359,7 @@ describe("the broker's own interface", () => {
     expect(failed).toMatch(/event: failed\ndata: \{"code":"CAPTCHA_UNSOLVABLE"/)
   })
 
-  it('tells the state of the budget, and nothing of the key', async () => {
+  it('shows the state of the budget, and nothing of the key', async () => {
     const { url, service } = await serverRig()
     const reply = await (await fetch(`${url}/v1/status`, { headers })).text()
     expect(JSON.parse(reply)).toMatchObject({ name: 'tests/client', day: { left: 1_000_000 } })

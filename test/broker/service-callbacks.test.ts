@@ -5,7 +5,7 @@ import { startBroker } from '../../src/broker/server.js'
 import { addressOf, callbackRig, until } from '../guard/callbacks/support.js'
 import { after, challenge } from '../guard/support.js'
 
-/** A broker over a guard that asks for call-backs. The service calls nobody: the test does. */
+/** A broker over a guard that asks for call-backs. The service sends none: the test does. */
 async function brokerWithCallbacks() {
   const callbacks = { url: 'http://127.0.0.1:9/hooks', files: { '/2captcha.txt': 'a-code-of-2captcha' } }
   const made = await callbackRig({

@@ -237,7 +237,7 @@ describe('two brokers that are exchanged under load', () => {
   })
 })
 
-/** Every kind of request that tells something, with `id` as the task's; each resolves with the text of its reply. */
+/** Every kind of request that reads something, with `id` as the task's; each resolves with the text of its reply. */
 const READS: Readonly<Record<string, (rig: BrokerRig, token: string, id: string) => Promise<unknown>>> = {
   balance: (rig, token) => rig.form('/res.php', { action: 'getbalance' }, { token }),
   threads: (rig, token) => rig.form('/res.php', { action: 'threadsinfo' }, { token }),
@@ -271,10 +271,10 @@ describe('a token that one broker has revoked', () => {
     const tasks = new Map([[parent, await submit(parent)]])
     tasks.set(handle, tasks.get(parent) ?? '')
     tasks.set(child, await submit(child))
-    const tell = (rig: BrokerRig, token: string) => settleWith(clock, read(rig, token, tasks.get(token) ?? ''), 1)
+    const readTask = (rig: BrokerRig, token: string) => settleWith(clock, read(rig, token, tasks.get(token) ?? ''), 1)
     // Each broker knows the tokens, and has said something to their holders.
     for (const rig of [a, b]) {
-      for (const token of tasks.keys()) expect(JSON.stringify(await tell(rig, token))).not.toContain('KEY_DOES_NOT')
+      for (const token of tasks.keys()) expect(JSON.stringify(await readTask(rig, token))).not.toContain('KEY_DOES_NOT')
     }
     for (let i = 0; i < 400 && a.tasks.counts.solved < 2; i++) {
       await clock.advance(500)
@@ -285,7 +285,7 @@ describe('a token that one broker has revoked', () => {
     if (name.startsWith('poll')) await clock.advance(101)
     for (const rig of [a, b]) {
       for (const token of tasks.keys()) {
-        expect(JSON.stringify(await tell(rig, token))).toMatch(/ERROR_KEY_DOES_NOT_EXIST|TOKEN_REVOKED/)
+        expect(JSON.stringify(await readTask(rig, token))).toMatch(/ERROR_KEY_DOES_NOT_EXIST|TOKEN_REVOKED/)
       }
     }
   })

@@ -251,7 +251,7 @@ describe('a submit', () => {
     },
   )
 
-  it('is refused where the ledger cannot tell the other brokers of it', async () => {
+  it('is refused where the ledger cannot record it for the other brokers', async () => {
     const ledger = memoryLedger()
     let fail = false
     const broken = proxied(ledger, {
@@ -296,7 +296,7 @@ describe('a poll', () => {
     expect(operations.slice(before).filter((name) => name !== 'heartbeat')).toEqual([])
   })
 
-  it('for ids that nobody knows asks the ledger a few times a second at most', async () => {
+  it('for unknown ids asks the ledger a few times a second at most', async () => {
     const ledger = memoryLedger()
     let reads = 0
     const counted = proxied(ledger, {
@@ -313,8 +313,8 @@ describe('a poll', () => {
   })
 })
 
-describe('an answer that nobody fetches', () => {
-  it('is counted as unclaimed once it is too old, and given to nobody', async () => {
+describe('an answer that is not fetched', () => {
+  it('is counted as unclaimed once it is too old, and given to no client', async () => {
     const clock = manualClock()
     const rig = await brokerRig({ clock, serviceOptions: { clock } })
     const id = (await settleWith(clock, rig.form('/in.php', FORM), 10)).slice(3)

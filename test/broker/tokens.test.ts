@@ -88,7 +88,7 @@ describe('a token of the guard, where a key would be', () => {
     expect(JSON.parse(more)).toMatchObject({ request: 'ERROR_KEY_DOES_NOT_EXIST' })
   })
 
-  it('that is paused by its subject is told so', async () => {
+  it('that is paused by its subject is answered so', async () => {
     const { guard, form } = await rigWithTokens()
     const { token } = await guard.issueToken({}, { subject: 'ci-4711' })
     await guard.pause('It loops.', { subject: 'ci-4711' })
@@ -99,8 +99,8 @@ describe('a token of the guard, where a key would be', () => {
   })
 })
 
-describe('handles that nobody knows', () => {
-  it('make the ledger be asked a hundred times a second at most, and others are told to wait', async () => {
+describe('unknown handles', () => {
+  it('make the ledger be asked a hundred times a second at most, and make others wait', async () => {
     const clock = manualClock()
     const ledger = memoryLedger()
     let asked = 0
@@ -122,7 +122,7 @@ describe('handles that nobody knows', () => {
     for (let i = 0; i < 300; i++) replies.push(await balance(i.toString(16).padStart(32, '0')))
     expect(asked).toBe(100)
     expect(replies.map((reply) => reply === 'ERROR_KEY_DOES_NOT_EXIST')).toEqual(replies.map((_, i) => i < 100))
-    // A good one that this broker does not know yet is not told that it is none.
+    // A good one that this broker does not know yet is not answered that it is none.
     expect(new Set(replies.slice(100))).toEqual(new Set(['ERROR_NO_SLOT_AVAILABLE']))
     expect(await balance(handle)).toBe('1')
     await clock.advance(1_000)

@@ -74,13 +74,16 @@ describe('init', () => {
     expect(existsSync(join(folder, 'solveguard.config.ts'))).toBe(false)
   })
 
-  it.each(['solveguard.config.ts', 'solveguard.config.json'])('never replaces %s without being told', async (name) => {
-    writeFileSync(join(folder, name), 'mine')
-    const { exitCode, stderr } = await init(['--yes'])
-    expect(exitCode).toBe(2)
-    expect(stderr).toContain(name)
-    expect(read(name)).toBe('mine')
-  })
+  it.each(['solveguard.config.ts', 'solveguard.config.json'])(
+    'never replaces %s without the option or answer for it',
+    async (name) => {
+      writeFileSync(join(folder, name), 'mine')
+      const { exitCode, stderr } = await init(['--yes'])
+      expect(exitCode).toBe(2)
+      expect(stderr).toContain(name)
+      expect(read(name)).toBe('mine')
+    },
+  )
 
   it('replaces with --force, and does not add the lines for git twice', async () => {
     await init(['--yes'])

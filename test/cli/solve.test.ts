@@ -140,7 +140,7 @@ describe('solveguard solve --stdin', () => {
     const ahead: number[] = []
     for (let read = 0; read < 20; read++) {
       await expect.poll(() => pending.length).toBeGreaterThan(0)
-      // Replies of the service, by which it would have been asked for more, had there been room.
+      // Replies of the service, by which it would have been asked for more, had there been capacity.
       for (let turn = 0; turn < 3; turn++) await fetch(project.service.url)
       ahead.push(project.service.tasks.length - read)
       pending.shift()?.()

@@ -85,7 +85,7 @@ interface PlaywrightExtra {
   use(plugin: { _isPuppeteerExtraPlugin: boolean; name?: string }): unknown
 }
 
-/** What scripts that were written for puppeteer-extra-plugin-recaptcha do, as they stand. */
+/** What scripts that were written for puppeteer-extra-plugin-recaptcha do, unchanged. */
 export async function asBefore(page: PuppeteerPage): Promise<string[]> {
   const { captchas, filtered, error } = await page.findRecaptchas()
   if (error) throw new Error(error.message || error)

@@ -186,7 +186,7 @@ describe('the configuration’s own files', () => {
     const report = await runDrill(options, { rows: ['normal', 'full-speed', 'audit-down', 'stolen-token'] })
     expect(report.counts).toEqual({ pass: 4, open: 0, failed: 0, skipped: 0 })
     expect(report.audit).toEqual(['memory'])
-    expect(report.notes).toEqual(['The audit sink own is not touched: one in memory stands in for it.'])
+    expect(report.notes).toEqual(['The audit sink own is not touched: one in memory replaces it.'])
     expect(readdirSync(folder)).toEqual([])
     expect(touched).toEqual([])
   })
@@ -280,7 +280,7 @@ describe('a layer that is broken', () => {
     ],
     'leaked-key': [
       {
-        what: 'a balance that nobody compares',
+        what: 'a balance that is not compared',
         seams: { options: (options) => ({ ...options, sharedKey: true }) },
         says: /balance was not read/,
       },
@@ -296,14 +296,14 @@ describe('a layer that is broken', () => {
       { what: 'no alert', seams: { options: budget({ alertsAt: [] }) }, says: /without an alert/ },
     ],
     'old-key': [
-      { what: 'a key whose age nobody looks at', seams: { options: policy({ key: {} }) }, says: /old key was allowed/ },
+      { what: 'a key whose age is not checked', seams: { options: policy({ key: {} }) }, says: /old key was allowed/ },
     ],
     'after-hours': [
       { what: 'no schedule', seams: { options: policy({ schedule: undefined }) }, says: /after hours was allowed/ },
     ],
     'wrong-address': [
       {
-        what: 'an address that nobody checks',
+        what: 'an address that is not checked',
         seams: { options: policy({ egress: undefined }) },
         says: /another address was allowed/,
       },
@@ -314,15 +314,15 @@ describe('a layer that is broken', () => {
         options: { ...STRICT, policy: { ...STRICT.policy, egress: { proxy: 'http://egress.internal:3128' } } },
       },
     ],
-    'stolen-token': [{ what: 'a token without a budget', seams: { options: onlyTheRoot }, says: /room for 3/ }],
+    'stolen-token': [{ what: 'a token without a budget', seams: { options: onlyTheRoot }, says: /allows 3/ }],
     'hostile-page': [
       {
         what: 'no origin gate',
         seams: { options: policy({ origins: ['https://hostile.invalid', 'https://*.qa.example.com'] }) },
         says: /not named was allowed/,
       },
-      { what: 'no limit for a page', seams: { options: budget({ perPage: undefined }) }, says: /room for 3/ },
-      { what: 'no amount for an origin', seams: { options: budget({ perOrigin: undefined }) }, says: /room for 5/ },
+      { what: 'no limit for a page', seams: { options: budget({ perPage: undefined }) }, says: /allows 3/ },
+      { what: 'no amount for an origin', seams: { options: budget({ perOrigin: undefined }) }, says: /allows 5/ },
     ],
     'secret-down': [
       { what: 'a key that is used for ever', seams: { options: keyFromAnywhere }, says: /without a key was allowed/ },

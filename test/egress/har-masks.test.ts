@@ -146,7 +146,7 @@ describe('a reply in a wire log', () => {
     expect(maskReply('a <b> page')).toBe(MASK)
   })
 
-  it('shows no text of an answer, wherever it stands', () => {
+  it('shows no text of an answer, wherever it is', () => {
     const secret = 'a-token-of-the-service'
     const place = fc.letrec((tie) => ({
       value: fc.oneof(

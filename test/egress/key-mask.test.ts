@@ -18,7 +18,7 @@ const key = fc.oneof(
   fc.uint8Array({ minLength: 16, maxLength: 48 }).map((bytes) => Buffer.from(bytes).toString('base64')),
 )
 
-/** What may stand between two characters of a key: white space, and what is not seen. */
+/** What may be between two characters of a key: white space, and what is not seen. */
 const GAPS = [...' \t\n\u00a0\u200b\u200c\u200d\u2060\ufeff\u00ad\u0301\u{e0001}', '\r\n', '+']
 const ENCODED_GAPS = ['\\n', '\\u200b', '%20', '%0A', '%E2%80%8B', '&nbsp;', '&#8203;', '&#x200b;', '&zwnj;']
 

@@ -58,7 +58,7 @@ it('cuts a request, which the server then has in part', async () => {
   expect(reached).toBe(true)
 })
 
-it('does not reach a byte that no one sends', async () => {
+it('does not reach a byte that is never sent', async () => {
   expect(await sent({ direction: 'down', bytes: 5, what: 'cut', scope: 'once' })).toMatchObject({ reached: false })
 })
 

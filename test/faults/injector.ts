@@ -111,7 +111,7 @@ export function preloadInjector(compiler: string, folder: string): Injector {
 /** libuv must not pass the C library by. */
 const COMMON = { PATH: process.env.PATH ?? '', UV_USE_IO_URING: '0' }
 
-/** The system calls of the operations that strace can tell apart. */
+/** The system calls of the operations that strace can distinguish. */
 const SYSTEM_CALLS: Readonly<Record<string, string>> = {
   open: 'openat',
   pread: 'pread64',

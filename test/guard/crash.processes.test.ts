@@ -103,11 +103,11 @@ it('all spending of killed processes is counted and recorded, and the next proce
   expect(log.twice).toEqual([])
   // A solve without a recorded outcome counts as its reserved amount: never less than what was charged.
   expect(log.costMicros).toBeGreaterThanOrEqual(service.charged)
-  expect(log.unauthorised).toEqual([])
+  expect(log.unauthorized).toEqual([])
 }, 400_000)
 
 /** What the audit log alone shows: actions recorded twice, solves without authorization, and the total cost. */
-function summarizeLog(dir: string): { twice: string[]; unauthorised: string[]; costMicros: number } {
+function summarizeLog(dir: string): { twice: string[]; unauthorized: string[]; costMicros: number } {
   const solves = new Map<string, { authorized: boolean; micros: number; actions: Set<string> }>()
   const twice: string[] = []
   const names = readdirSync(dir).filter((name) => name.endsWith('.jsonl'))
@@ -126,7 +126,7 @@ function summarizeLog(dir: string): { twice: string[]; unauthorised: string[]; c
   }
   const unauthorized = [...solves].filter(([, { authorized }]) => !authorized).map(([id]) => id)
   const costMicros = [...solves.values()].reduce((sum, { micros }) => sum + micros, 0)
-  return { twice, unauthorised: unauthorized, costMicros }
+  return { twice, unauthorized, costMicros }
 }
 
 /** Resolves when the process has written the word, or has exited. */

@@ -59,7 +59,7 @@ describe('guard.explain', () => {
     expect((await guard.status()).process.denied).toEqual({})
   })
 
-  it('names the limit that is used up, and from when on there is room again', async () => {
+  it('names the limit that is used up, and from when on there is capacity again', async () => {
     const now = systemClock.now()
     const { guard, service } = await rig({ policy: { budget: { perDay: usd(0.0015) } } })
     await guard.solve(challenge)
@@ -231,7 +231,7 @@ describe('explainPolicy', () => {
     ['a page that is not named', 'https://example.com/', { at }, { allowed: false, code: 'ORIGIN_NOT_NAMED' }],
     ['a holiday', PAGE, { at: new Date('2026-11-28T12:00Z') }, { allowed: false, code: 'OUTSIDE_SCHEDULE' }],
     ['a day whose budget is spent', PAGE, { at, spent: usd(5) }, { allowed: false, code: 'BUDGET_EXHAUSTED' }],
-    ['a day with room', PAGE, { at, spent: usd(4.9) }, { allowed: true }],
+    ['a day with capacity', PAGE, { at, spent: usd(4.9) }, { allowed: true }],
     [
       'a price above the limit',
       PAGE,

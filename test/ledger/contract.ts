@@ -100,7 +100,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         })
         await here.reserve([budget('a', {})], 10, later, { for: HOUR })
         expect(await here.reserve([budget('a', {})], 10, later)).toMatchObject({ reason: 'concurrent', declaredBy })
-        // Its own limit is told as that.
+        // Its own limit is reported as that.
         expect(await here.reserve([budget('a', { perDay: 50 })], 60, later)).not.toHaveProperty('declaredBy')
         const after = T0 + 31 * SECOND
         expect(await here.reserve([budget('a', { perDay: 1_000 })], 60, after)).toMatchObject({ ok: true })
@@ -289,7 +289,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
     })
 
     describe('retryAt', () => {
-      it('walks the slots, oldest first, until there is room', async () => {
+      it('walks the slots, oldest first, until there is capacity', async () => {
         for (const hour of [0, 1, 2]) {
           await here.reserve([A], 30, T0 + hour * HOUR, { id: `r${hour}` })
           await here.settle(`r${hour}`, 30, T0 + hour * HOUR)
@@ -555,7 +555,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await there.reserve([A], 1, T0 + HOUR, { unless })).toMatchObject({ ok: true })
       })
 
-      it('are told apart by scope and name, and looked for in the order of the request', async () => {
+      it('are distinguished by scope and name, and looked for in the order of the request', async () => {
         await set(other, { name: 'ü' }, HOUR, T0)
         expect(await here.reserve([A], 1, T0, { unless })).toMatchObject({ fact: { scope: 'revoked/a', name: 'ü' } })
         expect(await here.reserve([A], 1, T0, { unless: [stop] })).toMatchObject({ ok: true })
@@ -591,7 +591,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         await ledger.attachTask(id, { ...TASK, ...more.task })
       }
 
-      it('tells of a task that another open reservation of the same account has', async () => {
+      it('reports a task that another open reservation of the same account has', async () => {
         const attach = async (id: string, task: Partial<AttachedTask> = {}) => {
           await here.reserve([A], 10, T0, { id })
           return ledger.attachTask(id, { ...TASK, ...task })

@@ -140,7 +140,7 @@ export class Model {
   }
 
   /** The first moment after `at` at which the request would be taken if nothing else happened, by trying them all. */
-  firstRoom(request: Asked, at: number): number | undefined {
+  firstCapacity(request: Asked, at: number): number | undefined {
     const moments = new Set<number>()
     for (const deal of this.deals) {
       moments.add(deal.deadline)
@@ -153,8 +153,8 @@ export class Model {
   }
 
   /**
-   * What `retryAt` has to be. Where money of open deals refuses, only their settlement can make room soon: it is then
-   * the first deadline among them, or the time at which everything else makes room, if that is later.
+   * What `retryAt` has to be. Where money of open deals refuses, only their settlement can free capacity soon: it is
+   * then the first deadline among them, or the time at which everything else has capacity, if that is later.
    */
   retryAt(request: Asked, at: number): number | undefined {
     const deadlines: number[] = []
@@ -178,7 +178,7 @@ export class Model {
       return { id, limits: { ...day, perCalendarDay: caps, ...others } }
     })
     const rest = { path, amount: request.amount }
-    const room = this.verdict(rest, at).ok ? at : this.firstRoom(rest, at)
-    return room === undefined ? undefined : Math.max(room, ...deadlines)
+    const freeAt = this.verdict(rest, at).ok ? at : this.firstCapacity(rest, at)
+    return freeAt === undefined ? undefined : Math.max(freeAt, ...deadlines)
   }
 }

@@ -149,7 +149,7 @@ describe('a ledger in Redis', () => {
     for (let i = 0; (tap.connections < 15 || taken < 20) && i < 20_000; i++) {
       const id = `r${i}`
       const reserved = await shorthand(ledger).reserve([alerting], 1, Date.now(), { id })
-      if (!reserved.ok) throw new Error('there was room')
+      if (!reserved.ok) throw new Error('nothing refused it')
       taken++
       alerts += reserved.alerts.length
       expect(await shorthand(ledger).settle(id, 1, Date.now())).toEqual({ settled: true })

@@ -391,14 +391,14 @@ describe('the time to retry', () => {
     expect(retryAt(other, 81, ['a', calendar(100)])).toMatchObject({ ...refused, retryAt: at + 90_000 })
   })
 
-  it('leaves out a day with just as much room as is asked for', () => {
+  it('leaves out a day with just as much capacity as is asked for', () => {
     const limits = { ...calendar(100), perDay: micros(100), perMinute: 2 }
     expect(retryAt(state(40, 0), 60, ['a', limits])).toMatchObject({ reason: 'perMinute', retryAt: at + 61_000 })
     const slots = { ...calendar(100), concurrent: 1 }
     expect(retryAt(state(40, 0), 60, ['a', slots])).toMatchObject({ reason: 'concurrent', retryAt: at + 2 * MINUTE })
   })
 
-  it('is absent where a day never has as much room, and where another budget of the path is paused', () => {
+  it('is absent where a day never has as much capacity, and where another budget of the path is paused', () => {
     const never = { retryAt: undefined }
     expect(retryAt(state(40, 0), 101, ['a', calendar(100)])).toMatchObject({ reason: 'perDay', ...never })
     expect(retryAt(state(40, 0), 100, ['a', calendar(100)])).toMatchObject({ reason: 'perDay', retryAt: day.end })

@@ -76,7 +76,7 @@ describe('fold', () => {
     ])
   })
 
-  it('a task counts once, at the lowest cost, whoever recorded its end and whichever file is read first', async () => {
+  it('a task counts once, at the lowest cost, by whichever process recorded, in whichever file', async () => {
     const mine = solve({ charge: 3_000, solveId: 's1', taskId: 't1', subject: 'anna' })
     const died = solve({ ends: 'never', solveId: 's2', taskId: 't2', subject: 'bert', page: 'https://b.example/' })
     const recovered = (solveId: string, taskId: string, cost: number): AuditEvent => {

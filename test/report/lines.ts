@@ -4,7 +4,7 @@ import { type ReportPage, reportPage } from '../../src/report/page.js'
 import { readReport } from '../../src/report/read.js'
 import { HOUR, NOON } from './log.js'
 
-/** What somebody writes who wants a script in the page, or a text that reads as another one. */
+/** What an attacker writes to get a script into the page, or a text that reads as another one. */
 export const HOSTILE = [
   '</style><script>alert(1)</script>',
   '"><img src=https://evil.example/x onerror=alert(1)>',
@@ -16,7 +16,7 @@ export const HOSTILE = [
   '<b>'.repeat(21_845),
 ] as const
 
-/** Lines of a log of whom nobody trusts: each text of each record is the given one. */
+/** Lines of a log that an attacker wrote: each text of each record is the given one. */
 export function hostileLines(text: string, at = NOON): string[] {
   const ids = { solve_id: `${text}-solve`, task_id: `${text}-task` }
   const lineOf = (action: string, event: object, more: object, ours: object) =>

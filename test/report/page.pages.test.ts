@@ -74,7 +74,7 @@ test('no name is cut off, or makes the page wider than a telephone or a sheet of
     })
     expect({ media, width, ...found }).toEqual({ media, width, cut: [], charts: 8, wider: 0 })
   }
-  // On paper a browser leaves out backgrounds: here they tell the parts of a chart apart.
+  // On paper a browser leaves out backgrounds: here they distinguish the parts of a chart.
   const mark = page.locator('.legend i').first()
   expect(await mark.evaluate((element) => getComputedStyle(element).printColorAdjust)).toBe('exact')
   await close()

@@ -78,7 +78,7 @@ export function sampleEvents(days: number, perDay = 40): AuditEvent[] {
         message: 'A page shows widgets faster than its cap.',
       },
       { ...about, action: 'paused', at, code: 'MANUAL', message: 'A test loops: looked at by anna.' },
-      { ...about, action: 'resumed', at: at + 20 * HOUR, message: 'The test is mended.' },
+      { ...about, action: 'resumed', at: at + 20 * HOUR, message: 'The test is fixed.' },
       denial({ at, layer: 'spending', code: 'GUARD_PAUSED', count: 61 }),
       denial({ at: at - 600_000, layer: 'spending', code: 'BUDGET_EXHAUSTED', count: 24, reserved: 0 as Money }),
     )

@@ -274,7 +274,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
         }
         expect(usual?.medianMs).toBeGreaterThanOrEqual(1_000)
         expect(usual?.spread).toBeGreaterThan(0)
-        // Asked for every so often, answers lie there for half of that.
+        // An answer waits at the service for half of the interval between polls, on average.
         expect(usual?.idleMs).toBeGreaterThanOrEqual(limits.everyMs / 2)
       }
     })

@@ -84,7 +84,7 @@ describe('the file of the key that signs tokens', () => {
     expect(readdirSync(join(dir, 'state'))).toEqual(['tokens.key'])
   })
 
-  it('that cannot be written is told with what to do, and nothing is left of it', async () => {
+  it('that cannot be written is reported with what to do, and nothing is left of it', async () => {
     const fails = tokenKeyFile(path, () => {
       throw new Error('the disk is full')
     })

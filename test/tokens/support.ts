@@ -56,7 +56,7 @@ export function append(token: string, part: string): string {
   return [...parts, part, tag].join('.')
 }
 
-/** What whoever has the signing key can do: sign any header and payload. */
+/** What a holder of the signing key can do: sign any header and payload. */
 export function sign(header: string, payload: string, key = KEY): string {
   const input = `${encode(header)}.${encode(payload)}`
   return `${input}.${createHmac('sha256', key).update(input).digest('base64url')}`

@@ -56,7 +56,7 @@ export interface FamilyContract {
   readonly blocked?: { readonly path: string; readonly script: string }
   /**
    * A page with a form, and the element with the widget's field that the page copies once it is answered. `byObject`:
-   * the vendor's object has the answer, wherever its drawing stands. `sameId`: a drawing that replaces another one has
+   * the vendor's object has the answer, wherever its drawing is. `sameId`: a drawing that replaces another one has
    * the same id, and the vendor's script answers for it.
    */
   readonly copied?: {

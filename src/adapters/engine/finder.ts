@@ -459,7 +459,7 @@ export class Finder {
   }
 }
 
-/** Whether both have one origin by their URLs. A sandboxed frame has another one, and its page script cannot tell. */
+/** Whether both have one origin by their URLs. A sandboxed frame has another one, unknown to its page script. */
 function isSameOrigin(url: string, other: string): boolean {
   const read = (one: string) => (URL.canParse(one) ? new URL(one).origin : 'null')
   return read(url) !== 'null' && read(url) === read(other)

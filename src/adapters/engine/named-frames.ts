@@ -63,7 +63,7 @@ export class NamedFrames {
   /**
    * The origin of a frame: by the browser, or by the documents around a frame without a URL of its own.
    *
-   * @param reported what the frame itself reports: used where the tool cannot tell; before it has reported anything,
+   * @param reported what the frame itself reports: used where the tool knows none; before it has reported anything,
    *   such a frame counts as one of the document around it
    */
   async originOf(page: DriverPage, frame: DriverFrame, reported = outerOrigin(frame)): Promise<string> {

@@ -16,7 +16,7 @@ export function detailsOf(found: FoundChallenge): WidgetDetails | undefined {
 
 const notified = new WeakMap<Solution, NotifyResult>()
 
-/** Keeps how the page's code was told of a solution; undefined where the page ended before it replied. */
+/** Keeps how the page's code was notified of a solution; undefined where the page ended before it replied. */
 export function keepNotified(solution: Solution, result: NotifyResult | undefined): void {
   if (result) notified.set(solution, result)
 }

@@ -39,7 +39,7 @@ export type DataFromPlugins = () => unknown
 
 /**
  * The plugins of playwright-extra, which shows its list to none of them. To collect their data, it filters that list:
- * for the time of that one synchronous call, the filter tells which list it is.
+ * for the time of that one synchronous call, the filter decides which list it is.
  *
  * @returns an empty list if this version of playwright-extra does it otherwise
  */

@@ -103,7 +103,7 @@ type BaseTest = TestType<PlaywrightTestArgs & PlaywrightTestOptions, PlaywrightW
 
 /** Longer than a store of keys or a ledger may take to say that it does not answer: then the error says so. */
 const WORKER_FIXTURE_TIMEOUT_MS = 120_000
-/** What the ledger says at a test's end takes nothing of the time of the test. */
+/** Reading the ledger at a test's end takes nothing of the time of the test. */
 const REPORT_TIMEOUT_MS = 30_000
 
 const runner = loadRunner()
@@ -246,7 +246,7 @@ function longestSolveMs({ deadlineMs = DEFAULT_DEADLINE_MS, graceMs = DEFAULT_GR
   return deadlineMs + graceMs + AROUND_A_SOLVE_MS
 }
 
-/** A budget that no other test shares, by a name that tells whose it is: alerts and the audit log have it. */
+/** A budget that no other test shares, by a name that shows whose it is: alerts and the audit log have it. */
 function budgetName({ title }: TestInfo): string {
   const readable = title.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '')
   return `${readable.slice(0, 50)}.${randomUUID().slice(0, 8)}`

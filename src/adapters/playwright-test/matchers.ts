@@ -36,7 +36,7 @@ export interface CaptchaMatchers {
   toHaveNoCaptcha(page: Page, options?: { timeout?: number | undefined }): Promise<MatcherResult>
 }
 
-/** What a matcher tells the test runner. */
+/** What a matcher returns to the test runner. */
 export interface MatcherResult {
   /** Whether the expectation holds. */
   readonly pass: boolean
@@ -86,9 +86,9 @@ function failureMessage(page: Page, due: readonly Found[number][], { widgets }: 
       code ? [`  ${outcome}: ${reasonOf({ code, message })}`] : [],
     ),
   )
-  const told =
+  const reasonLines =
     reasons.size > 0
       ? ['What this test asked to solve, and was not solved:', ...reasons]
       : ['Solve it with `await captcha.solve()`.']
-  return [`Expected no CAPTCHA that is due at ${where}, and there is:`, ...lines, ...told].join('\n')
+  return [`Expected no CAPTCHA that is due at ${where}, and there is:`, ...lines, ...reasonLines].join('\n')
 }

@@ -96,7 +96,7 @@ interface Call {
   readonly location: CallerLocation | undefined
   /** ms. */
   readonly took: () => number
-  /** The title of the step that tells it; undefined as long as nothing came of it. */
+  /** The title of the step that reports it; undefined as long as it has no outcome. */
   title?: string
   /** Why something was denied, or failed: a step each, inside that one. */
   reasons?: readonly string[]
@@ -110,7 +110,7 @@ interface Call {
 export function createTestCaptcha(parts: TestCaptchaParts): TestCaptcha {
   const { captcha, page: own, report, step, timed, isOver, failsWithoutKey } = parts
 
-  async function tell({ title, location, reasons = [] }: Call): Promise<void> {
+  async function reportStep({ title, location, reasons = [] }: Call): Promise<void> {
     if (title === undefined || isOver()) return
     const at = location ? { location } : {}
     const inside = async () => {
@@ -163,7 +163,7 @@ export function createTestCaptcha(parts: TestCaptchaParts): TestCaptcha {
         report.addOutcome(outcome)
         if (outcome.kind !== 'skipped') {
           const reasons = outcome.kind === 'solved' ? [] : [reasonOf(outcome.error)]
-          void tell({ method: 'auto', location, took, title: autoTitle(outcome, took()), reasons })
+          void reportStep({ method: 'auto', location, took, title: autoTitle(outcome, took()), reasons })
         }
         options?.onOutcome?.(outcome)
       }
@@ -175,7 +175,7 @@ export function createTestCaptcha(parts: TestCaptchaParts): TestCaptcha {
       try {
         return await step('captcha.solveImage', () => codeInName(solve), { box: true })
       } finally {
-        await tell(call)
+        await reportStep(call)
       }
     },
     async solveGrid(options) {
@@ -184,7 +184,7 @@ export function createTestCaptcha(parts: TestCaptchaParts): TestCaptcha {
       try {
         return await step('captcha.solveGrid', () => codeInName(solve), { box: true })
       } finally {
-        await tell(call)
+        await reportStep(call)
       }
     },
     async solve(first?: Page | SolvePageOptions, second?: SolvePageOptions) {
@@ -193,7 +193,7 @@ export function createTestCaptcha(parts: TestCaptchaParts): TestCaptcha {
       try {
         return await step('captcha.solve', () => codeInName(solve), { box: true })
       } finally {
-        await tell(call)
+        await reportStep(call)
       }
     },
   }

@@ -16,7 +16,7 @@ const LEAST_OWN_TIMEOUT_MS = 300_000
  * way. While one is, the timeout lies ahead of it by as much as that solve may take, so that it is not cut off when it
  * is paid for already.
  *
- * Playwright tells the timeout of the test, and sets that of what runs now. In a hook or fixture that has a timeout of
+ * Playwright has the timeout of the test, and sets that of what runs now. In a hook or fixture that has a timeout of
  * its own, the two differ, and what it was before can be neither read nor kept: it gets at least five minutes.
  */
 export class TestTime {

@@ -29,8 +29,8 @@ export class WorkerSpending {
   #open: { readonly info: TestInfo; readonly report: TestReport } | undefined
   /** The test whose report was closed last. */
   #closed: TestInfo | undefined
-  /** What hooks after that test have spent, and were told to it. The count goes on, and has it too. */
-  #told: Money = ZERO
+  /** What hooks after that test have spent, and what was added to its report. The meter counts it too. */
+  #added: Money = ZERO
 
   /** @param currentTest the test that runs, or whose hooks run */
   constructor(currentTest: () => TestInfo | undefined) {
@@ -61,12 +61,12 @@ export class WorkerSpending {
     this.#open = undefined
     this.#closed = info
     this.#underWay.clear()
-    const told = this.#told
-    this.#told = ZERO
+    const added = this.#added
+    this.#added = ZERO
     if (!info || !report || !this.#metered) return
     const { guard, meter, withoutKey } = this.#metered
     const counted = await meter.next()
-    const spent = counted === undefined ? report.cost : micros(Math.max(0, counted - told))
+    const spent = counted === undefined ? report.cost : micros(Math.max(0, counted - added))
     if (spent === 0 && report.isEmpty) return
     // With stand-ins each worker has a ledger of its own: what is left in one of them says nothing of the suite.
     const day = withoutKey === 'stand-ins' ? undefined : await dayOf(guard)
@@ -79,7 +79,7 @@ export class WorkerSpending {
     if (!this.#underWay.delete(event.solveId) || event.taskId === '') return
     const ended = this.#endedTest()
     if (this.#open) this.#open.report.addPurchase(event)
-    else if (ended) this.#tell(ended, (report) => report.addPurchase(event), event.cost)
+    else if (ended) this.#addTo(ended, (report) => report.addPurchase(event), event.cost)
     else this.#pending.push(event)
   }
 
@@ -90,7 +90,7 @@ export class WorkerSpending {
   ): void {
     const ended = this.#endedTest()
     const isOfIt = this.#underWay.delete(solveId) && cost > 0
-    if (ended && isOfIt) this.#tell(ended, (report) => report.addFailure(challenge, { code, message }), cost)
+    if (ended && isOfIt) this.#addTo(ended, (report) => report.addFailure(challenge, { code, message }), cost)
   }
 
   /** The test whose hooks run, if its report is closed already. */
@@ -99,10 +99,10 @@ export class WorkerSpending {
   }
 
   /** At once: when its hooks have ended, the test is reported as it is. */
-  #tell(info: TestInfo, add: (report: TestReport) => void, cost: Money): void {
+  #addTo(info: TestInfo, add: (report: TestReport) => void, cost: Money): void {
     const report = new TestReport()
     add(report)
-    this.#told = micros(this.#told + cost)
+    this.#added = micros(this.#added + cost)
     const spending = this.#noted(info, summarize(report, cost, undefined))
     info.attachments.push({ name: ATTACHMENT_NAME, ...contentOf(spending) })
   }

@@ -57,7 +57,7 @@ export const command = defineCommand<ServeOptions>({
       .option('--proxy-allow <host...>', 'other hosts to which the proxy opens tunnels')
       .option('--proxy-private <range...>', 'addresses of its own network that tunnels may reach')
       .option('--trusted-proxy <range...>', 'reverse proxies whose x-forwarded-for is logged')
-      .option('--accept-wait <duration>', 'how long a submit waits for room (default: 3s)')
+      .option('--accept-wait <duration>', 'how long a submit waits for capacity (default: 3s)')
       .option('--admin-port <port>', 'a second listener for an operator')
       .option('--admin-host <address>', 'its address (default: 127.0.0.1)')
       .addOption(secretOption('--admin-token', `its token (default: the variable ${ADMIN_TOKEN})`))
@@ -153,7 +153,7 @@ function portOf(flag: string, text: string): number {
   throw usageError(`${flag}: expected a port from 0 to 65535, not ${text}.`)
 }
 
-/** Copies that everybody may read, whatever the umask of the process is. They have no key. */
+/** Copies that every user of the machine may read, whatever the process's umask is. They have no key. */
 function writeAuthority(caFile: string, { caFile: copy, caBundle }: ServeOptions, context: CommandContext): void {
   const write = (flag: string, file: string, how: (path: string) => void): void => {
     const path = resolve(context.cwd, file)

@@ -17,7 +17,7 @@ export interface ProcessLogOptions {
   readonly write: (line: string) => void
 }
 
-/** What stands in a log where a secret was. */
+/** What a log has in place of a secret. */
 const MASK = '***'
 
 /** Fields whose value is a secret, in whatever object they are. */
@@ -41,7 +41,7 @@ const SECRET_FIELDS = new Set([
 const PUBLIC_FIELDS = new Set(['sitekey', 'traceid', 'trace_id', 'spanid', 'span_id'])
 const MAX_DEPTH = 6
 
-/** Texts of secrets inside of longer texts, and what stands in their place. */
+/** Secrets inside of longer texts, and what replaces them. */
 const SECRET_TEXTS: readonly (readonly [RegExp, string])[] = [
   // A token, and what is left of one that was cut.
   [/\beyJ[\w-]{16,}(?:\.[\w-]+)*/g, MASK],

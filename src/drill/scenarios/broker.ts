@@ -11,8 +11,8 @@ import { TOKEN_SOLVES, TTL_MS, tokenBudget } from './tokens.js'
 const MAX_SUBMITS = 12
 const MINUTE_MS = 61_000
 
-/** What a broker's client is told. */
-interface Told {
+/** How a broker answered a submit. */
+interface SubmitReply {
   /** `OK|id`, or the word of an error. */
   readonly text: string
   /** The id of the task, where it was taken. */
@@ -21,7 +21,7 @@ interface Told {
 
 /** A client of the broker of a stage, in the dialect of 2Captcha. */
 interface DrillClient {
-  submit(token: string): Promise<Told>
+  submit(token: string): Promise<SubmitReply>
   poll(token: string, id: string): Promise<string>
 }
 
@@ -47,8 +47,8 @@ function clientOf(handler: BrokerHandler, { setup }: Pick<Stage, 'setup'>): Dril
   }
 }
 
-/** Adds what the broker said to a client, and what its guard said about it. */
-function answered(stage: Stage, answers: Answers, { text }: Told, before: number): void {
+/** Adds the guard's denial of a submit, or else the broker's answer. */
+function answered(stage: Stage, answers: Answers, { text }: SubmitReply, before: number): void {
   const denial = stage.denials[before]
   if (denial) answers.add(denial)
   else answers.add({ code: text, message: `the broker answered ${text}` })
@@ -72,7 +72,7 @@ export const brokerStolenToken: Scenario = {
       if (!/WRONG_CAPTCHA_ID/.test(peek)) throw new DrillFailure(`a token got the task of another one: ${peek}`)
       answers.add({ code: peek, message: 'the task of another token is not given out' })
       let taken = 0
-      let last: Told = first
+      let last: SubmitReply = first
       let before = 0
       for (let submit = 0; submit < MAX_SUBMITS && taken <= TOKEN_SOLVES; submit++) {
         before = stage.denials.length
@@ -101,12 +101,17 @@ export const brokerStolenToken: Scenario = {
   },
 }
 
-async function refused(stage: Stage, answers: Answers, what: string, submit: () => Promise<Told>): Promise<void> {
+async function refused(
+  stage: Stage,
+  answers: Answers,
+  what: string,
+  submit: () => Promise<SubmitReply>,
+): Promise<void> {
   const before = stage.denials.length
   const tasks = stage.tasks
-  const told = await submit()
-  if (told.id !== undefined || stage.tasks > tasks) throw new DrillFailure(`the broker took a task of ${what}`)
-  answered(stage, answers, told, before)
+  const reply = await submit()
+  if (reply.id !== undefined || stage.tasks > tasks) throw new DrillFailure(`the broker took a task of ${what}`)
+  answered(stage, answers, reply, before)
 }
 
 /** A token whose holder would have it allow more. */

@@ -2,7 +2,7 @@ import { durationMs, formatMs } from '../../policy/duration.js'
 import { formatUsd, micros, ZERO } from '../../policy/money.js'
 import { scheduleState } from '../../policy/schedule.js'
 import { dayCap, NOTHING } from '../bounds.js'
-import { DrillFailure, ROOM } from '../stage.js'
+import { DrillFailure, SOLVES_LEFT } from '../stage.js'
 import { allowed, drain, nothingSpent, type Scenario } from './scenario.js'
 
 const DAY_MS = 86_400_000
@@ -144,7 +144,7 @@ export const hostilePage: Scenario = {
     if (originCap !== undefined && price.amount > 0) {
       const { origin } = new URL(challenge.pageUrl)
       await stage.spendBefore([{ id: `${name}@${origin}`, cap: originCap }])
-      const { end } = await drain(stage, ROOM, ['BUDGET_EXHAUSTED'], () => stage.solve())
+      const { end } = await drain(stage, SOLVES_LEFT, ['BUDGET_EXHAUSTED'], () => stage.solve())
       answers.add(end)
       said.push(`${formatUsd(originCap)} a day for one origin`)
     }

@@ -62,7 +62,7 @@ export async function allowed(what: string, work: () => Promise<unknown>): Promi
 /** How many solves are asked for at a time, and how often. */
 const AT_A_TIME = 8
 const MAX_ROUNDS = 40
-/** By then a rate has room again, ms. */
+/** By then a rate has capacity again, ms. */
 const MINUTE_MS = 61_000
 
 /** What an attacker got who solves as fast as possible. */
@@ -94,7 +94,7 @@ export async function drain(
     if (other && !ends.includes(other.code)) throw new DrillFailure(`${other.code}: ${other.message}`)
     if (results.some((error) => error?.code === 'RATE_EXCEEDED')) await stage.clock.advance(MINUTE_MS)
   }
-  throw new DrillFailure(`${solved} solves were allowed where the budget has room for ${most}, and nothing ended it`)
+  throw new DrillFailure(`${solved} solves were allowed where the budget allows ${most}, and nothing ended it`)
 }
 
 /** Checks that a scenario cost nothing. @throws DrillFailure */

@@ -1,6 +1,6 @@
 import { formatUsd, micros, usd } from '../../policy/money.js'
 import { dayCap, NOTHING, timeToSpend, WHOLE_BALANCE } from '../bounds.js'
-import { DrillFailure, ROOM } from '../stage.js'
+import { DrillFailure, SOLVES_LEFT } from '../stage.js'
 import { allowed, drain, type Scenario } from './scenario.js'
 
 const HEARTBEAT_MS = 10_000
@@ -109,7 +109,9 @@ export const fullSpeed: Scenario = {
     }
     const own = accounts.map((account) => ({ id: `${name}:${account.name}`, cap: account.dayCap }))
     await stage.spendBefore([{ id: name, cap: rootCap(setup) }, ...own])
-    const { solved, end } = await drain(stage, ROOM, ['BUDGET_EXHAUSTED', 'OUTSIDE_SCHEDULE'], () => stage.solve())
+    const { solved, end } = await drain(stage, SOLVES_LEFT, ['BUDGET_EXHAUSTED', 'OUTSIDE_SCHEDULE'], () =>
+      stage.solve(),
+    )
     answers.add(end)
     const { spent, reserved } = await stage.ledger.usage(name, stage.clock.now())
     if (end.code === 'BUDGET_EXHAUSTED' && spent + reserved > cap.amount) {

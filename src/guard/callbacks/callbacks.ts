@@ -164,7 +164,7 @@ export class Callbacks {
     return `callbacks/${this.#deps.name}`
   }
 
-  /** Tells the process that waits for it. Bounded: a sender that has seen addresses may repeat them without end. */
+  /** Notifies the process that waits for it. Bounded: a sender that has seen addresses may repeat them without end. */
   #passOn(owner: string, id: string): void {
     const { clock, ledger } = this.#deps
     const second = Math.floor(clock.monotonic() / 1_000)

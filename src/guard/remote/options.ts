@@ -78,7 +78,7 @@ export function checkLightOptions(options: LightGuardOptions): RemoteParts {
   if (token.claims.links.every(({ policy }) => policy.origins === undefined)) {
     throw new SolveguardError(
       'CONFIG_INVALID',
-      'options.token: its policy names no origins, so no page could be told from any other; have one issued with ' +
+      'options.token: its policy names no origins, so no page can be allowed or denied by it; have one issued with ' +
         'policy.origins, or add them with narrowToken.',
     )
   }

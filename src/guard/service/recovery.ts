@@ -178,7 +178,7 @@ export class Recovery {
       mayBeCharged: true,
       abandoned: true,
       wake: undefined,
-      // Its call-back is told to the process that submitted it.
+      // Its call-back notifies the process that submitted it.
       callback: undefined,
       isRepeated: false,
       lastFailure: undefined,

@@ -23,7 +23,7 @@ export interface SolverTask {
   transport: Transport
   /** The reserved amount, in micro-dollars: its maximum cost, and its cost if the service does not say otherwise. */
   amount: Money
-  /** How long to retry a service that has no room, in ms; undefined if there is no other account. */
+  /** How long to retry a service that has no capacity, in ms; undefined if there is no other account. */
   fallbackAfterMs: number | undefined
   key: SecretVersion
   /** The epoch of the key rotation in which its last call was sent. */
@@ -60,7 +60,7 @@ export type TaskOutcome =
       /** Whether a new attempt, with a new reservation, may succeed. */
       readonly retry: boolean
       /**
-       * The service accepted nothing, and another account may take the solve. `busy`: the service only had no room.
+       * The service accepted nothing, and another account may take the solve. `busy`: the service only had no capacity.
        * `refused`: it does not accept any task for now.
        */
       readonly fallback?: 'busy' | 'refused' | undefined

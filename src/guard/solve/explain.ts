@@ -153,10 +153,10 @@ async function explainBudgets(
   const isLater = retryAt !== undefined && at >= retryAt
   const waitMs = grant.policy.budget.waitMs ?? 0
   if (isLater) {
-    findings.note('spending', `There is room from ${formatTime(retryAt)} on, if nothing else is spent.`, true)
+    findings.note('spending', `There is capacity from ${formatTime(retryAt)} on, if nothing else is spent.`, true)
     return undefined
   }
-  // An amount above the cap never has room. Everything else may have been different at an earlier time.
+  // An amount above the cap never has capacity. Everything else may have been different at an earlier time.
   if (at < now - PAST_MS && !(reason === 'perDay' && retryAt === undefined)) {
     findings.note('spending', NO_PAST)
     return undefined
@@ -167,7 +167,7 @@ async function explainBudgets(
   }
   const denial = denialOf(result, { amount, account, key }, now)
   if (waitMs > 0 && mayWait(result) && (reason === 'concurrent' || (retryAt ?? at) - at <= waitMs)) {
-    const message = `It would wait up to ${formatMs(waitMs)} for room: ${denial.message}`
+    const message = `It would wait up to ${formatMs(waitMs)} for capacity: ${denial.message}`
     findings.note('spending', message, reason !== 'concurrent')
     return undefined
   }

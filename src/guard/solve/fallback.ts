@@ -12,7 +12,7 @@ export interface FallbackDeps {
 
 /**
  * Moves a job to another account. The current one took nothing.
- * @param reason `busy` if the account only had no room: the job returns to it when no other account can take the job
+ * @param reason `busy` if the account only had no capacity: the job returns to it when no other account can take it
  * @throws SolveguardError if no account can take the job: the combined error of all rejected accounts
  */
 export async function fallBack(

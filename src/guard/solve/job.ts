@@ -21,7 +21,7 @@ export interface Job extends SolverTask {
   price: Price
   /** The index of its current account in the guard's list. */
   index: number
-  /** The index of an account that only had no room: the job may return to it when no other account can take it. */
+  /** The index of an account that only had no capacity: the job may return to it when no other account can take it. */
   busyIndex: number | undefined
   /** Why accounts were rejected, in order. */
   readonly rejectedAccounts: SolveguardError[]

@@ -20,7 +20,7 @@ import { stopDenial } from '../spending/stops.js'
 import type { Refusal, WaitQueue } from '../spending/wait-queue.js'
 import { type BudgetedJob, budgetIdsOf, deadlineMs, type Job } from './job.js'
 
-/** How often the head of a queue retries: another process may have freed a slot, and a rate may have room again. */
+/** How often the head of a queue retries: another process may have freed a slot, and a rate may have capacity again. */
 const RETRY_MS = 250
 /** A refusal for the rate has a `retryAt`, but the head of a queue waits at most this long before it retries. */
 const MAX_RATE_RETRY_MS = 5_000
@@ -55,7 +55,7 @@ const RESERVATION_GRACE_MS = 120_000
 
 /**
  * The spending layer: makes a new reservation for a job.
- * @returns the denial, if only the account's own budget has no room: another account may take the job
+ * @returns the denial, if only the account's own budget has no capacity: another account may take the job
  * @throws DeniedError any other denial
  */
 export function reserveAttempt(
@@ -119,7 +119,7 @@ async function waitInQueue(deps: ReserveDeps, job: ReservingJob, refusal: Refusa
   const waiter = waitQueue.enter(job.ticket, path, refusal)
   try {
     for (;;) {
-      // Its caller has been answered: it must not take room that other solves wait for, not even briefly.
+      // Its caller has been answered: it must not take capacity that other solves wait for, not even briefly.
       if (job.abandoned) throw abandoned()
       const pending = waitQueue.settling(waiter)
       if (pending) {
@@ -152,7 +152,7 @@ function reserveInOrder(deps: ReserveDeps, job: ReservingJob): MaybePromise<Rese
   return remoteQueues.blockedBy(budgetIdsOf(job), waited) ?? reserveNow(deps, job)
 }
 
-/** A rate has a known time at which it has room again. A slot may be freed at any moment, by another process too. */
+/** A rate has a known time at which it has capacity again. A slot may be freed at any time, by another process too. */
 function retryDelay({ reason, retryAt }: Refusal, now: number): number {
   if (reason !== 'perMinute' || retryAt === undefined) return RETRY_MS
   return Math.min(Math.max(retryAt - now, 1), MAX_RATE_RETRY_MS)

@@ -25,7 +25,7 @@ export interface SelectedAccount {
   readonly fallbackAfterMs: number | undefined
 }
 
-/** The account that would take a solve, as far as that is known without asking anybody for anything. */
+/** The account that would take a solve, as far as that is known without any I/O. */
 export interface AccountPreview {
   readonly index: number
   readonly account: Account

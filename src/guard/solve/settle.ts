@@ -13,8 +13,8 @@ export interface SettleDeps extends Pick<GuardContext, 'clock' | 'ledger'>, Pick
 }
 
 /**
- * Settles a job's reservation at the cost of the solve, and wakes the solves that wait for room. If the ledger fails,
- * the reservation expires by itself and counts as spent. Never throws.
+ * Settles a job's reservation at the cost of the solve, and wakes the solves that wait for capacity. If the ledger
+ * fails, the reservation expires by itself and counts as spent. Never throws.
  * @param unsure whether the service may have charged less, or nothing
  */
 export function settle(deps: SettleDeps, job: Job, cost: Money, unsure = false): MaybePromise<void> {

@@ -1,19 +1,19 @@
 import type { Declarer } from '../../ledger/ledger.js'
 import { formatMs } from '../../policy/duration.js'
 
-/** A process that lives renews its lease every ten seconds. */
+/** A process that runs renews its lease every ten seconds. */
 const SILENT_MS = 15_000
 
 /** A process that declared limits, in words. */
 export interface DescribedDeclarer {
   /** `process 4711`. */
   readonly process: string
-  /** `has not been heard of for 20 s`; undefined for a process that has. */
+  /** `has sent no heartbeat for 20 s`; undefined for a process that has. */
   readonly silence: string | undefined
 }
 
 /** Names the process of an owner, which may have crashed. */
 export function describeDeclarer({ ownerId, silentMs }: Declarer): DescribedDeclarer {
-  const silence = silentMs < SILENT_MS ? undefined : `has not been heard of for ${formatMs(silentMs)}`
+  const silence = silentMs < SILENT_MS ? undefined : `has sent no heartbeat for ${formatMs(silentMs)}`
   return { process: `process ${ownerId.split('-')[0]}`, silence }
 }

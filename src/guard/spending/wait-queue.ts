@@ -10,7 +10,7 @@ export class Waiter {
   readonly ticket: number
   /** The budgets that it draws on. */
   readonly path: readonly string[]
-  /** Why it waits: the named budget has no room for it, or an earlier solve waits there. */
+  /** Why it waits: the named budget has no capacity for it, or an earlier solve waits there. */
   refusal: Refusal
   readonly #clock: Clock
   readonly #active: Set<Waiter>
@@ -31,7 +31,7 @@ export class Waiter {
     this.#woken = false
   }
 
-  /** Wakes it, because there may be room now. */
+  /** Wakes it, because there may be capacity now. */
   wake(): void {
     this.#woken = true
     this.#endSleep?.()
@@ -66,8 +66,8 @@ export class Waiter {
 }
 
 /**
- * Solves of this process that wait for room, in the order of their tickets. Each one waits in the queue of the budget
- * that has no room for it; when another budget refuses it, it changes queues and keeps its ticket. A solve does not
+ * Solves of this process that wait for capacity, in the order of their tickets. Each one waits in the queue of the
+ * budget that refuses it; when another budget refuses it, it changes queues and keeps its ticket. A solve does not
  * reserve while an earlier solve waits for a budget that both draw on; a solve that does not draw on that budget is not
  * held up. Only the head of each queue asks the ledger, so a long queue costs no more than a short one.
  */
@@ -151,7 +151,7 @@ export class WaitQueue {
     else if (at === 0) queue[0]?.wake()
   }
 
-  /** A budget may have room: the head of each queue tries again, in order of tickets. */
+  /** A budget may have capacity: the head of each queue tries again, in order of tickets. */
   wakeHeads(): void {
     const heads = [...this.#queues.values()].flatMap(([head]) => head ?? [])
     for (const head of heads.sort((a, b) => a.ticket - b.ticket)) head.wake()

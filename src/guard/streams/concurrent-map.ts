@@ -17,7 +17,7 @@ export interface ConcurrentMapOptions<R> {
 }
 
 /**
- * Maps each item, and yields each result. Pulls the next item only when there is room for it, so that a slow consumer
+ * Maps each item, and yields each result. Pulls the next item only when a slot for it is free, so that a slow consumer
  * holds a fast producer back. `map` must not reject. An item for which it returns undefined is skipped.
  *
  * With `ordered`, results that arrive early are held. At most twice `concurrency` items are under way or held, so that

@@ -1,4 +1,4 @@
-/** A map of a bounded number of entries: the one that was not used for longest makes room. */
+/** A map of a bounded number of entries: a new one replaces the one that was not used for longest. */
 export class RecentMap<T> {
   readonly #max: number
   readonly #entries = new Map<string, T>()

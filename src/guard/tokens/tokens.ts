@@ -39,7 +39,7 @@ const FETCH_AFTER_EXPIRY_MS = durationMs('3h')
 const POLL_AGE_MS = 100
 
 /**
- * What a token is verified for. `spend`: a reservation, which looks for revocations itself; `read`: to be told
+ * What a token is verified for. `spend`: a reservation, which looks for revocations itself; `read`: to read
  * something; `fetch`: to get what the token has paid for; `poll`: the same, while there is probably nothing to get yet;
  * `describe`: to show its state, whether it is revoked or not.
  */

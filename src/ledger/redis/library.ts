@@ -461,7 +461,7 @@ local function goneAt(budget, b, window, excess)
 end
 
 -- The n-th deadline, from the earliest, among the open reservations of a budget. It reads a thousand reservations at
--- most: if there are more, it returns the last of those, before which there is no room either.
+-- most: if there are more, it returns the last of those, before which there is no capacity either.
 local function nthDeadline(budget, n)
   local latest = NONE
   for from = 0, 900, 100 do
@@ -478,8 +478,8 @@ local function nthDeadline(budget, n)
 end
 
 -- The first moment at which no budget of the path refuses any more, or nil where time alone changes nothing.
-local function roomAt(path, amount)
-  local room = at
+local function capacityAt(path, amount)
+  local freeAt = at
   for _, claim in ipairs(path) do
     local budget = claim[1]
     local b = current(budget)
@@ -487,19 +487,19 @@ local function roomAt(path, amount)
       min(claim[2] or NONE, b[PER_DAY]), min(claim[3] or NONE, b[PER_MINUTE]), min(claim[4] or NONE, b[CONCURRENT])
     if perDay < amount or perMinute < 1 or concurrent < 1 or b[PAUSED] > 0 then return nil end
     local excess = b[DAY] + b[RESERVED] + amount - perDay
-    if excess > 0 then room = max(room, goneAt(budget, b, DAY, excess) or nthDeadline(budget, 1)) end
+    if excess > 0 then freeAt = max(freeAt, goneAt(budget, b, DAY, excess) or nthDeadline(budget, 1)) end
     for _, cap in ipairs(calendarCaps(budget, b, claim[6])) do
       if cap[2] < amount then return nil end
       local spent = sumSince(budget, b, dayStart(cap))
       local over = spent + b[RESERVED] + amount - cap[2]
-      if over > 0 then room = max(room, spent >= over and dayEnd(cap) or nthDeadline(budget, 1)) end
+      if over > 0 then freeAt = max(freeAt, spent >= over and dayEnd(cap) or nthDeadline(budget, 1)) end
     end
     local overRate = b[MINUTE] + 1 - perMinute
-    if overRate > 0 then room = max(room, goneAt(budget, b, MINUTE, overRate) or at) end
+    if overRate > 0 then freeAt = max(freeAt, goneAt(budget, b, MINUTE, overRate) or at) end
     local overActive = b[ACTIVE] + 1 - concurrent
-    if overActive > 0 then room = max(room, nthDeadline(budget, overActive)) end
+    if overActive > 0 then freeAt = max(freeAt, nthDeadline(budget, overActive)) end
   end
-  return room < NONE and room or nil
+  return freeAt < NONE and freeAt or nil
 end
 
 return {
@@ -517,7 +517,7 @@ return {
   fieldsWithPrefix = fieldsWithPrefix,
   includes = includes,
   goneAt = goneAt,
-  roomAt = roomAt,
+  capacityAt = capacityAt,
   calendarCaps = calendarCaps,
   exceededCap = exceededCap,
   alertDays = alertDays,

@@ -67,7 +67,7 @@ for k, claim in ipairs(path) do
   end
   if reason then
     lib = lib or library()
-    local room = lib.roomAt(path, amount)
+    local freeAt = lib.capacityAt(path, amount)
     commit()
     if reason == 'paused' then return { 'paused', budget, call('HGET', STATE, 'p' .. budget) } end
     local place = ({ perDay = 2, perMinute = 3, concurrent = 4 })[reason]
@@ -80,7 +80,7 @@ for k, claim in ipairs(path) do
     end
     local owner, endsIn, lease = '', 0, 0
     if limit < (own or NONE) then owner, endsIn, lease = lib.declarer(budget, place, zone, limit) end
-    return { 'denied', budget, reason, limit, counted, room and room + shift or '', zone, owner, endsIn, lease }
+    return { 'denied', budget, reason, limit, counted, freeAt and freeAt + shift or '', zone, owner, endsIn, lease }
   end
   -- A threshold is a decimal fraction, so a millionth of a micro-dollar is tolerated.
   if claim[5] and perDay < NONE and used + amount + 1e-6 >= claim[5][1] * perDay then

@@ -48,8 +48,8 @@ export interface StandInsOptions {
    */
   readonly port?: number | undefined
   /**
-   * The address to listen on. Whoever reaches another one than loopback can use the stand-ins: they are no secret, and
-   * have no limits.
+   * The address to listen on. On any other address than loopback, every machine that reaches it can use the stand-ins:
+   * they ask for no password, and have no limits.
    * @default '127.0.0.1'
    */
   readonly host?: string | undefined

@@ -49,7 +49,7 @@ export interface WidgetView {
   proofOfWork?(start: boolean): ProofOfWorkProgress
 }
 
-/** The script of a vendor, by which it is told that a page could not load it. */
+/** The script of a vendor, by which it is known that a page could not load it. */
 export interface VendorScript {
   /** The properties of the window that it defines. */
   readonly globals: readonly string[]

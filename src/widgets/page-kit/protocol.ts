@@ -49,7 +49,7 @@ export interface PageApi {
    * @returns a `ProofOfWorkProgress`, or a `ResultReply` where there is no such widget
    */
   proofOfWork(id: string, start: boolean): string
-  /** Whether a person can see the frame in an element of this document, as far as its own origin can tell. */
+  /** Whether a person can see the frame in an element of this document, as far as its own origin knows. */
   seesFrame(element: Element): boolean
   /** Waits until `find` would reply something else, for at most `ms`. @returns a `WaitReply` */
   wait(ticket: string, request: FindRequest, ms: number): Promise<string>

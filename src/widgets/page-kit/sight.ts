@@ -191,7 +191,7 @@ export function createSight(p: Primordials, { method, getter }: DomAccess) {
     return isLarge(box, true) && (isEmpty || (inner.width >= MIN_SIZE && inner.height >= MIN_SIZE))
   }
 
-  /** Whether what is left is still on the page: no one can scroll beyond its start. */
+  /** Whether what is left is still on the page: a page cannot be scrolled beyond its start. */
   function isOnCanvas(element: Element, box: Box, position: Position, isPoint: boolean): boolean {
     const view = viewOf(element)
     const root = rootOf(owner(element))

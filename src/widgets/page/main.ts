@@ -296,7 +296,7 @@ function createMain(observer: Observer): Core {
             continue
           }
           const entry = idOf(family, view)
-          // Two views of one widget, which nothing tells apart.
+          // Two views of one widget, which nothing distinguishes.
           if (includes(listed, entry)) continue
           push(listed, entry)
           if (isWithoutScript) push(blocked, entry)

@@ -31,7 +31,7 @@ const PAGES = {
   '/isolated': explicit('submit', 'callback: onSubmit, isolated: true', BUTTON),
   '/unnamed': explicit('here', "callback: (() => () => {})(), theme: 'dark', size: 'compact'", '<div id="here"></div>'),
   '/hidden-box': explicit('here', '', '<div style="display:none"><div id="here"></div></div>'),
-  // The vendor's state names elements of its own beside the one that the widget stands in.
+  // The vendor's state names elements of its own beside the one that the widget is in.
   '/other-first': `${explicit('here', '', '<p id="other" style="display:none"></p><div id="here"></div>')}<script>
 const rendered = setInterval(() => {
   const clients = (window.___grecaptcha_cfg || {}).clients || {}
@@ -187,7 +187,7 @@ describe('findRecaptchas says of', () => {
     expect(grant.challenges).toEqual([])
   })
 
-  test('a checkbox whose state names another element first: where it stands', async () => {
+  test('a checkbox whose state names another element first: in its own element', async () => {
     const page = await open('/other-first')
     await eventually(
       async () => `${await page.evaluate('(window.___grecaptcha_cfg?.clients?.[0]?.A ?? "").id')}` === 'other',

@@ -47,7 +47,7 @@ it('observes each solve, of a narrower grant too, and no other call', async () =
   expect(seen).toEqual(['used', 'begin', 'end'])
 })
 
-it('tells a test without a key what a suite can do', async () => {
+it('shows a test without a key what a suite can do', async () => {
   await using guard = await suite()
   const denial = observed(guard).grant.solve(challenge)
   await expect(denial).rejects.toBeInstanceOf(DeniedError)

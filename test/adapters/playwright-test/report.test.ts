@@ -80,7 +80,7 @@ it('has neither a token nor the query of a page', () => {
   )
 })
 
-it('tells in a step what a solve came to', () => {
+it('shows in a step what a solve came to', () => {
   expect(solveTitle(solved, 14_200)).toBe('captcha.solve — 1 solved (recaptcha v2-checkbox), $0.001, 14 s')
   const two = [challenge, { ...challenge, id: 'b' }].map((one) => ({ challenge: one, error: denial }))
   expect(solveTitle(result({ denied: two }), 20)).toBe(

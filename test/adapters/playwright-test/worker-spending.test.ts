@@ -44,7 +44,7 @@ async function worker(ledger: Ledger = memoryLedger()) {
   const spending = new WorkerSpending(() => current)
   spending.watch({ guard, meter })
   /** Begins a test, with its hooks; undefined: the worker runs none. */
-  const test = (): Pick<TestInfo, 'annotations' | 'attachments'> & { told: () => readonly Attachment[] } => {
+  const test = (): Pick<TestInfo, 'annotations' | 'attachments'> & { attached: () => readonly Attachment[] } => {
     const attachments: TestInfo['attachments'] = []
     const info = {
       annotations: [] as TestInfo['annotations'],
@@ -52,7 +52,7 @@ async function worker(ledger: Ledger = memoryLedger()) {
       attach: async (name: string, content: { body: Buffer; contentType: string }) => {
         attachments.push({ name, ...content })
       },
-      told: () => attachments.map(({ body }) => JSON.parse(String(body)) as Attachment),
+      attached: () => attachments.map(({ body }) => JSON.parse(String(body)) as Attachment),
     }
     current = info as Partial<TestInfo> as TestInfo
     return info
@@ -68,7 +68,7 @@ async function worker(ledger: Ledger = memoryLedger()) {
 }
 
 describe('what a worker spends', () => {
-  it('is told to the test in which it was spent, with what hooks before it spent', async () => {
+  it('is reported to the test in which it was spent, with what hooks before it spent', async () => {
     const { test, begin, spending, buy } = await worker()
     const first = test()
     await buy()
@@ -79,8 +79,8 @@ describe('what a worker spends', () => {
     begin()
     await buy()
     await spending.end()
-    expect(first.told()).toMatchObject([{ spent: 2_000, solved: 2 }])
-    expect(second.told()).toMatchObject([{ spent: 1_000, solved: 1 }])
+    expect(first.attached()).toMatchObject([{ spent: 2_000, solved: 2 }])
+    expect(second.attached()).toMatchObject([{ spent: 1_000, solved: 1 }])
   })
 
   it('is no more than nothing for a test that asks for nothing: it asks no ledger', async () => {
@@ -95,14 +95,14 @@ describe('what a worker spends', () => {
     expect(info).toMatchObject({ annotations: [], attachments: [] })
   })
 
-  it('by hooks after a test is added to the test, and is not told again to the next one', async () => {
+  it('by hooks after a test is added to the test, and is not reported again to the next one', async () => {
     const { test, begin, spending, buy } = await worker()
     const first = test()
     begin()
     await buy()
     await spending.end()
     await buy()
-    expect(first.told()).toMatchObject([
+    expect(first.attached()).toMatchObject([
       { spent: 1_000, solved: 1 },
       { spent: 1_000, solved: 1 },
     ])
@@ -111,10 +111,10 @@ describe('what a worker spends', () => {
     begin()
     await buy()
     await spending.end()
-    expect(second.told()).toMatchObject([{ spent: 1_000, solved: 1 }])
+    expect(second.attached()).toMatchObject([{ spent: 1_000, solved: 1 }])
   })
 
-  it('is told to the cent, whatever is bought when, and also where it is in doubt what a solve cost', async () => {
+  it('is reported to the cent, whatever is bought when, and also where it is in doubt what a solve cost', async () => {
     const { guard, service, spending, test, begin, buy } = await worker()
     const tests: ReturnType<typeof test>[] = []
     let open = false
@@ -144,18 +144,18 @@ describe('what a worker spends', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(names, { maxLength: 12 }), async (order) => {
         for (const name of order) await steps[name]()
-        // What hooks spent after the last test whose hooks are over is told to the next one.
+        // What hooks spent after the last test whose hooks are over is reported to the next one.
         steps.begin()
         await steps.end()
         const { spent, reserved } = (await guard.status()).day
-        const told = tests.flatMap((info) => info.told())
-        expect(told.reduce((sum, each) => sum + each.spent, 0)).toBe(spent + reserved)
+        const reports = tests.flatMap((info) => info.attached())
+        expect(reports.reduce((sum, each) => sum + each.spent, 0)).toBe(spent + reserved)
       }),
       { numRuns: 30 },
     )
   })
 
-  it('is told as far as it is known where the ledger does not answer', async () => {
+  it('is reported as far as it is known where the ledger does not answer', async () => {
     const ledger = memoryLedger()
     const { test, begin, spending, buy } = await worker(ledger)
     const info = test()
@@ -165,6 +165,6 @@ describe('what a worker spends', () => {
       throw new Error('The ledger is down.')
     }
     await spending.end()
-    expect(info.told()).toMatchObject([{ spent: 1_000, solved: 1 }])
+    expect(info.attached()).toMatchObject([{ spent: 1_000, solved: 1 }])
   })
 })

@@ -49,7 +49,7 @@ describe('the environment of a command that has no key', () => {
     ])
   })
 
-  it('has no credentials of AWS where the key is there, and keeps what it is told to', () => {
+  it('has no credentials of AWS where the key is there, and keeps what it is asked to keep', () => {
     const env = { AWS_SECRET_ACCESS_KEY: 'a-key-of-aws', AWS_REGION: 'eu-central-1', VAULT_TOKEN: 'hvs.token' }
     const child = childEnvironment(env, BROKER, [], { ...NOTHING, kinds: ['aws'], keep: ['VAULT_TOKEN'] })
     expect(child).toMatchObject({ AWS_REGION: 'eu-central-1', VAULT_TOKEN: 'hvs.token' })

@@ -186,9 +186,10 @@ describe('solveguard run', () => {
 
   it('passes a signal on, and ends with its command', async () => {
     const { folder } = await project()
-    const script = `process.on('SIGTERM', () => { console.log('told'); process.exit(9) }); setInterval(() => {}, 1e6); console.log('started')`
-    const told = await ran(folder, ['--', process.execPath, '-e', script], (pid) => process.kill(pid, 'SIGTERM'))
-    expect(told).toMatchObject({ exitCode: 9, stdout: 'started\ntold\n' })
+    const onSignal = "process.on('SIGTERM', () => { console.log('end'); process.exit(9) })"
+    const script = `${onSignal}; setInterval(() => {}, 1e6); console.log('started')`
+    const ended = await ran(folder, ['--', process.execPath, '-e', script], (pid) => process.kill(pid, 'SIGTERM'))
+    expect(ended).toMatchObject({ exitCode: 9, stdout: 'started\nend\n' })
   })
 
   it('leaves a process that outlives the command a token that is worth nothing', async () => {

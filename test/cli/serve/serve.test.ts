@@ -38,7 +38,7 @@ async function serving(folder: string, args: readonly string[] = [], clock: Cloc
 }
 
 describe('solveguard serve', () => {
-  it('that is told to stop refuses submits, answers polls until the last was fetched, and ends with 0', async () => {
+  it('that gets a signal refuses submits, answers polls until the last was fetched, and ends with 0', async () => {
     const { folder, service, key } = await project()
     const clock = manualClock(Date.now())
     const { url, ended, host, interrupt } = await serving(folder, [], clock)
@@ -94,9 +94,9 @@ describe('solveguard serve', () => {
       'BROKER_UNSAFE',
     )
     for (const guessable of ['admin', 'a'.repeat(64), GOOD.slice(1)]) {
-      const told = await refused(['--admin-port', '0'], { SOLVEGUARD_ADMIN_TOKEN: guessable })
-      expect(told).toContain('BROKER_UNSAFE')
-      expect(told).not.toContain(guessable === 'admin' ? ': admin ' : guessable)
+      const output = await refused(['--admin-port', '0'], { SOLVEGUARD_ADMIN_TOKEN: guessable })
+      expect(output).toContain('BROKER_UNSAFE')
+      expect(output).not.toContain(guessable === 'admin' ? ': admin ' : guessable)
     }
   })
 

@@ -59,7 +59,7 @@ describe('solveguard token', () => {
     }
   })
 
-  it('shows no token on a terminal unasked, and issues none that nobody would get', async () => {
+  it('shows no token on a terminal unasked, and issues none that would be shown nowhere', async () => {
     const { run, folder } = await project()
     for (const args of ['issue', 'issue --handle', 'issue --json']) {
       const { exitCode, stdout } = await run(args, { isTTY: true })

@@ -71,7 +71,7 @@ test('everything that was bought', async ({ page, browser, captcha }) => {
 test.describe('with a budget for nothing', () => {
   test.use({ captchaPolicy: { budget: { perDay: usd(0) } } })
 
-  test('a denial is told where the test fails', async ({ page, captcha }) => {
+  test('a denial is reported where the test fails', async ({ page, captcha }) => {
     await page.goto('/login?day')
     await captcha.solve()
     await expect(page).toHaveNoCaptcha({ timeout: 200 })

@@ -51,7 +51,7 @@ export type Line =
 export const GUARD_NAME = 'faults'
 /** Dollars for one solve. */
 export const PRICE = 0.001
-/** Solves that the daily budget of `limit`, `alerts` and `redis` has room for. */
+/** Solves that the daily budget of `limit`, `alerts` and `redis` has capacity for. */
 export const FEW = 4
 /** How much faster than the machine's clock the clock of a run is. */
 export const SPEED = 10
@@ -67,7 +67,7 @@ export function pages({ name }: Pick<RunConfiguration, 'name'>, count: number): 
   return Array.from({ length: count }, (_, n) => ({ ...challenge, pageUrl: `${pagesOf(name)}${n}` }))
 }
 
-/** How the addresses of a run's pages begin, by which the service's tasks are told apart. */
+/** How the addresses of a run's pages begin, by which the service's tasks are distinguished. */
 export function pagesOf(name: string): string {
   return `https://staging.example.com/${name}/`
 }

@@ -32,7 +32,7 @@ describe('a service that calls back', () => {
     },
   )
 
-  it('is given an address that nobody can guess, for each submit another one, which says nothing', async () => {
+  it('is given an address that cannot be guessed, for each submit another one, which says nothing', async () => {
     const made = await callbackRig({ serviceOptions: { solveMs: 20 } })
     const { guard, service, hooks } = made
     const solved = await Promise.all(Array.from({ length: 5 }, () => guard.solve(challenge)))
@@ -161,7 +161,7 @@ describe('a service that calls back wrongly', () => {
   })
 })
 
-describe('call-backs that nobody waits for', () => {
+describe('call-backs for which no task waits', () => {
   it('get the same reply, whatever they are, and cause at most one poll a task: 10,000 of them', async () => {
     const clock = manualClock()
     const made = await callbackRig({ callback: { never: true }, clock, serviceOptions: { solveMs: 3_600_000 } })
@@ -355,7 +355,7 @@ describe('callbacks.listen', () => {
       const reply = await fetch(callbacks.url).catch(() => undefined)
       if (reply) return expect(reply.status).toBe(200)
     }
-    expect.unreachable('nobody listens')
+    expect.unreachable('no process listens')
   })
 
   it('throws CONFIG_INVALID for an address that is not this machine', async () => {

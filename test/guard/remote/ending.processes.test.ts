@@ -30,7 +30,7 @@ async function abandon(service: SolverService, env: Record<string, string>): Pro
   return code
 }
 
-describe('a task that nobody waits for any more', () => {
+describe('a task for which no caller waits any more', () => {
   it("does not keep the process of a guard without a key: the broker's guard follows it", async () => {
     const { service, url, token, guard } = await lightRig({ serviceOptions: { solveMs: 600_000 } })
     expect(await abandon(service, { BROKER: url, TOKEN: token })).toBe(0)

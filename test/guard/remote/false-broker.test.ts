@@ -6,7 +6,7 @@ import { manualClock } from '../../../src/testing/clock.js'
 import { challenge, errorOf, rig, settleWith } from '../support.js'
 import { anyToken, events, falseBroker, lightOver, lightRig } from './support.js'
 
-const ANSWER = 'an-answer-that-nobody-has-asked-for'
+const ANSWER = 'an-answer-to-another-challenge'
 const solved = (more: object = {}) => ({
   token: ANSWER,
   cost: 1_000,
@@ -218,7 +218,7 @@ describe('a broker that lies', () => {
     expect(solves).toHaveLength(1)
   })
 
-  it('with a code that nobody knows becomes a failure, not a denial', async () => {
+  it('with an unknown code becomes a failure, not a denial', async () => {
     const { url } = await falseBroker((response) => {
       response.writeHead(403, { 'content-type': 'application/json' })
       response.end(JSON.stringify({ code: 'constructor', layer: 'origin', message: 'No\u001b[31m' }))

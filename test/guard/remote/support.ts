@@ -75,7 +75,7 @@ export function events(response: ServerResponse, ...all: readonly (readonly [str
   response.end(all.map(([name, data]) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`).join(''))
 }
 
-/** A token of a guard that nobody asks. */
+/** A token of a guard that is never asked. */
 export async function anyToken(policy: NarrowingInput = {}): Promise<string> {
   const { guard } = await rig()
   return (await guard.issueToken({ origins: ORIGINS, ...policy })).token

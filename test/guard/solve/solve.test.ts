@@ -29,7 +29,7 @@ describe('a solution that is in its page', () => {
     expect(warn).not.toHaveBeenCalled()
   })
 
-  it('is a process warning where nobody listens to that', async () => {
+  it('is a process warning where the event has no listener', async () => {
     const warn = warnings()
     const { guard } = await rig()
     guard.injected(await guard.solve(challenge), { ok: true, notTold: 'callback-missing' })

@@ -15,14 +15,14 @@ function leftBehind() {
   return { clock, ledger, guardOptions: { logger: { debug() {}, info() {}, warn() {} } } }
 }
 
-it('a tighter limit that a crashed process left behind is told as that, with its end', async () => {
+it('a tighter limit that a crashed process left behind is reported as that, with its end', async () => {
   const options = leftBehind()
   const { guard } = await rig(options)
   await options.clock.advance(20_000)
   const error = await errorOf(guard.solve(challenge))
   expect(error).toMatchObject({ code: 'BUDGET_EXHAUSTED', retryAt: new Date(NOON + 30_000) })
   expect(error.message).toContain(
-    "This limit is tighter than this guard's own: process 4711 declared it and has not been heard of for 20 s. " +
+    "This limit is tighter than this guard's own: process 4711 declared it and has sent no heartbeat for 20 s. " +
       'If it has crashed, the limit ends at 2026-11-24T12:00:30.000Z, in 10 s. Retry at 2026-11-24T12:00:30.000Z',
   )
   expect(error.message).not.toContain('raise')
@@ -32,7 +32,7 @@ it('a tighter limit that a crashed process left behind is told as that, with its
   await expect(settleWith(options.clock, guard.solve(challenge))).resolves.toMatchObject({ cost: 1_000 })
 })
 
-it('a tighter limit of a process that was heard of lately is told as its own, with the end of it if that crashed', async () => {
+it('a tighter limit of a live process is reported as its own, with its end if that process crashed', async () => {
   const options = leftBehind()
   const { guard } = await rig(options)
   await options.clock.advance(5_000)

@@ -65,7 +65,7 @@ const [A, X, Y, K] = [slots('a', 3), slots('a/x', 1), slots('a/y', 2), slots('a:
 const PATHS = [[A], [A, X], [A, Y], [A, X, K], [A, Y, K]] as const
 
 describe('queued solves', () => {
-  it('are never overtaken by later ones, and do not wait while all of their budgets have room', async () => {
+  it('are never overtaken by later ones, and do not wait while all of their budgets have capacity', async () => {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.record({ do: fc.constant('arrive' as const), which: fc.nat(PATHS.length - 1) }) },
       { weight: 3, arbitrary: fc.record({ do: fc.constant('end' as const), which: fc.nat(10) }) },
@@ -159,7 +159,7 @@ describe('queued solves', () => {
     expect(waiting.map(({ outcome }) => outcome === 'granted')).toEqual(waiting.map((_, i) => i === 0))
   })
 
-  it('are granted when the rate has room, and not before', async () => {
+  it('are granted when the rate has capacity, and not before', async () => {
     const clock = manualClock()
     const core = processOf('me', memoryLedger(), clock)
     const rate: BudgetClaim = { id: 'a', limits: { perMinute: 1 } }

@@ -133,12 +133,12 @@ describe('guard.pause', () => {
     await there.guard.resume({ token: id })
     await here.guard.pause('  ', { subject: 'ci-4711' })
     await here.guard.resume({ subject: 'ci-4711' })
-    const told = [here, there].map(({ audit }) =>
+    const recorded = [here, there].map(({ audit }) =>
       audit.events.flatMap(({ action, subject, message }) =>
         action === 'paused' || action === 'resumed' ? [[action, subject, message]] : [],
       ),
     )
-    expect(told).toEqual([
+    expect(recorded).toEqual([
       [
         ['paused', undefined, `The link ${id} of tokens. It is being looked at.`],
         ['paused', 'ci-4711', 'It was paused by hand.'],

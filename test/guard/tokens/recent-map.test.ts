@@ -15,7 +15,7 @@ it('a map of recent entries holds so many, and drops the one that was not used f
   expect(map.get('a')).toBeUndefined()
 })
 
-it('a map of recent entries has no room for what was asked for and is not there', () => {
+it('a map of recent entries has no capacity for what was asked for and is not there', () => {
   const map = new RecentMap<string>(2)
   for (const key of ['a', 'b']) map.set(key, key)
   for (const key of ['none', 'nor this']) expect(map.get(key)).toBeUndefined()

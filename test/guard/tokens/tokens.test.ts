@@ -142,7 +142,7 @@ describe('a token', () => {
     expect(inspect(without)).toMatch(/^IssuedToken \{\s+token: '\[token\]',\s+id: '/)
   })
 
-  it('lives from one second on, and is told by name what is wrong with its options', async () => {
+  it('is valid for a second at least, and an error names the option that is wrong', async () => {
     const clock = manualClock(NOON)
     const { guard } = await tokenRig({ clock })
     expect((await guard.issueToken({}, { ttl: '1s' })).expiresAt).toEqual(new Date(NOON + 1_000))
@@ -508,7 +508,7 @@ describe('a handle', () => {
     const { guard, service } = await tokenRig({ ledger: spied })
     const { handle: narrow = '' } = await guard.issueToken({ budget: { perDay: usd(0.001) } }, { handle: true })
     const { handle: wide = '' } = await guard.issueToken({}, { handle: true })
-    // Whoever may write to the ledger puts the wider token under the narrower handle.
+    // A process that may write to the ledger puts the wider token under the narrower handle.
     const [first, second] = facts
     if (first && second) ledger.setFact({ ...first, value: second.value }, Date.now())
     const other = await tokenRig({ ledger, service })

@@ -20,7 +20,7 @@ const asPromise = (run) =>
   new Promise((resolve, reject) => run((error, value) => (error ? reject(error) : resolve(value))))
 const ended = (socket, event) =>
   new Promise((resolve, reject) => socket.on('error', reject).on(event, () => resolve(`reached by ${event}`)))
-/** Whether the other end is the guard's: its authority is no one else's. */
+/** Whether the other end is the guard's: no other server has a certificate of its authority. */
 const isLed = (socket) =>
   new Promise((resolve, reject) => {
     socket.on('error', reject)

@@ -116,7 +116,7 @@ it('serves a vendor’s script as the vendor would', async () => {
   expect(await script.text()).toContain('ready')
 })
 
-it('tells what to do where there is no address', () => {
+it('says what to do where there is no address', () => {
   expect(() => standInAddresses('')).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
   expect(() => standInAddresses('http://stand-ins.example:80')).toThrow('standInServer()')
 })

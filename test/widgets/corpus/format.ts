@@ -67,7 +67,7 @@ const proof = z.strictObject({
   /** Of which widget. Default: the first one. */
   family: family.optional(),
   sitekey: words.optional(),
-  /** What the vendor tells the server about the token. */
+  /** What the vendor reports to the server about the token. */
   action: words.optional(),
   /** Further values that the request has. */
   also: z.record(z.string(), z.string()).default({}),
@@ -83,7 +83,7 @@ const schema = z.strictObject({
   after: words,
   /** All widgets that are there when the tool is first called. */
   widgets: z.array(widget),
-  /** Vendors that are only reported: in `find(page).unknown`, by name; '' if it cannot be told. */
+  /** Vendors that are only reported: in `find(page).unknown`, by name; '' if it is not known. */
   unknown: z.array(z.string()).default([]),
   steps: z.array(step).default(['solve']),
   /** In this order, where several go to one path. */

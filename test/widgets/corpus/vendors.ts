@@ -73,7 +73,7 @@ export async function startVendors(): Promise<Vendors> {
     issue({ family, sitekey, action, cData: cdata, challenge }) {
       const known = testAnswer({ family, sitekey })
       if (known) return known
-      if (!isSolvable(family)) throw new Error(`Nobody sells ${family}.`)
+      if (!isSolvable(family)) throw new Error(`No service solves ${family}.`)
       const issued = solvable[family].issue({ sitekey, action, cdata, challenge, score: 0.9 })
       return typeof issued === 'string' ? { token: issued } : issued
     },

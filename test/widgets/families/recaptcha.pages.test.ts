@@ -173,7 +173,7 @@ describe('a v3 that the page has rendered, or bound to a button,', () => {
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'passive' }] })
   })
 
-  test('an Enterprise key that is executed with an action is told as ambiguous, and left alone', async () => {
+  test('an Enterprise key that is executed with an action is reported as ambiguous, and left alone', async () => {
     at.vendor.setBehavior(at.sitekey, { afterMs: 1_000_000 })
     await at.visit('/score/enterprise')
     await at.page.click(SUBMIT)

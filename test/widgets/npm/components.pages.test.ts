@@ -28,7 +28,7 @@ function rendersAWidget<V>(stage: AppStage<V>, name: string, app: string, query:
   formContract(stage, app, { query, can })
 
   if (!can.expires) return
-  test('is told that its token has expired, and is solved again', async () => {
+  test('is notified that its token has expired, and is solved again', async () => {
     await start(app, query, { renewals: 1 })
     await dues(1)
     at.grant.tokenTtlMs = 100

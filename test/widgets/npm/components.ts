@@ -5,7 +5,7 @@ export interface Can {
   /** Two of them in one page. */
   readonly two: boolean
   readonly reset: boolean
-  /** Tells the page that a token has expired. */
+  /** Notifies the page that a token has expired. */
   readonly expires: boolean
 }
 
@@ -108,5 +108,5 @@ const HEAD = `# Components from npm
 The components that sites are built with, each bundled as its users do it, and solved until a server has accepted the
 token. The tests write this page (\`npm test -- test/project/components.test.ts -u\`).
 
-| package | version | family | removed and rendered again | two in a page | reset | told of an expired token | also | not tested |
+| package | version | family | removed, rendered again | two in a page | reset | expiry reported | also | not tested |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |`

@@ -151,8 +151,8 @@ export function scanFrame(context: PageContext, max: number): ArkoseScan {
   }
 
   /**
-   * Whether a later enforcement stands in the place of this one: a page that is rendered again loads the script again,
-   * and tells the first enforcement nothing.
+   * Whether a later enforcement has replaced this one: a page that is rendered again loads the script again, and does
+   * not notify the first enforcement.
    */
   function isReplaced({ key, enforcement }: ArkoseWidget): boolean {
     if (!enforcement) return false

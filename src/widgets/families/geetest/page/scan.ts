@@ -92,8 +92,8 @@ export function scanFrame(context: PageContext, max: number): GeetestScan {
   }
 
   /**
-   * Drops the objects whose drawing is gone: a page may empty an element and let another object draw into it, and tell
-   * the first one nothing. What stands in the element decides how many of its objects there are, the latest.
+   * Drops the objects whose drawing is gone: a page may empty an element and let another object draw into it, without
+   * notifying the first one. The drawings in the element decide how many of its objects exist: the latest ones.
    */
   function findReplaced(): void {
     for (let index = widgets.size - 1; index >= 0; index--) {

@@ -247,7 +247,7 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
   }
 
   /**
-   * Whether the vendor's drawing of a widget is gone, or another widget stands in its place: a page may empty an
+   * Whether the vendor's drawing of a widget is gone, or another widget has replaced it: a page may empty an
    * element and render into it again.
    */
   function isGone(widget: RecaptchaWidget): boolean {
