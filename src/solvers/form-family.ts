@@ -4,7 +4,17 @@ import type { Money } from '../policy/money.js'
 import { isDecimal, parseBalance, parseCost } from './amounts.js'
 import { tokenAnswer } from './answers.js'
 import { answerOf, type Capabilities, type RawAnswer } from './capabilities.js'
-import { type CallKind, failureFor, type ParsedText, type ReplyRules, readReply, unreadableReply } from './reply.js'
+import {
+  type CallKind,
+  failureFor,
+  type ParsedText,
+  type ReplyRules,
+  readReply,
+  saysMore,
+  TASK_ID,
+  textOf,
+  unreadableReply,
+} from './reply.js'
 import type { BatchPoll, Failure, Pending, Ready, Submitted, Threads, ThreadsInfo } from './solver.js'
 
 /*
@@ -117,7 +127,7 @@ function countOf(value: unknown): number | undefined {
 /** As many parts as there were tasks, or one error for all of them. */
 function parseBatch(text: string, count: number): ParsedText<readonly string[]> | undefined {
   if (text.startsWith('{')) {
-    const parsed = parseJson(text)
+    const parsed = parseJson(text, 'poll')
     return !parsed || parsed.kind === 'value' ? undefined : parsed
   }
   const parts = text.replace(/^OK\|/, '').split('|')
@@ -141,7 +151,6 @@ function oneToken({ request, result, useragent, user_agent: userAgent, respKey }
   return tokenAnswer(textOf(request) ?? textOf(result), { userAgent: useragent ?? userAgent, respKey })
 }
 
-const TASK_ID = /^[A-Za-z0-9-]{1,64}$/
 const CODE = /^(?:ERROR|ERR_|WRONG_|CAPT?CHA_|IP_BANNED|MAX_USER_TURN|TOO_MANY_)/
 /** All of a code, as these services write them: only such a reply says for certain that there is no task. */
 const WHOLE_CODE = /^(?:[A-Z][A-Z0-9_]{3,78}|ERROR: ?\d{1,6})$/
@@ -149,14 +158,14 @@ const NOT_READY = /^CAPT?CHA_NOT_READY$/
 
 /** Parses the text in either form. */
 function parseText(text: string, callKind: CallKind): ParsedText<RawAnswer> | undefined {
-  if (text.startsWith('{')) return parseJson(text)
+  if (text.startsWith('{')) return parseJson(text, callKind)
   if (text.startsWith('OK|')) return { kind: 'value', value: { request: text.slice(3) } }
   if (CODE.test(text)) return parseCode(text)
   // The only plain reply without OK.
   return callKind === 'balance' && isDecimal(text) ? { kind: 'value', value: { request: text } } : undefined
 }
 
-function parseJson(text: string): ParsedText<RawAnswer> | undefined {
+function parseJson(text: string, callKind: CallKind): ParsedText<RawAnswer> | undefined {
   let raw: RawAnswer
   try {
     raw = JSON.parse(text)
@@ -168,27 +177,16 @@ function parseJson(text: string): ParsedText<RawAnswer> | undefined {
   if (value === '') return undefined
   const isError = status === 0 || status === '0'
   if (value !== undefined && (isError || CODE.test(value)))
-    return parseCode(value, isError && !namesTask(raw), description)
+    return parseCode(value, isError && !saysMore(raw, callKind, ['taskId', 'task_id', 'id']), description)
   if (status !== 1 && status !== '1') return undefined
   const hasAnswer = value !== undefined || isObject(request) || textOf(raw.result) !== undefined
   return hasAnswer ? { kind: 'value', value: raw } : undefined
-}
-
-/** Whether a reply names a task beside its `request`, as no error does. */
-function namesTask(raw: RawAnswer): boolean {
-  return ['taskId', 'task_id', 'id'].some((name) => TASK_ID.test(textOf(raw[name]) ?? ''))
 }
 
 /** @param isError whether the reply states an error, and nothing else */
 function parseCode(code: string, isError = true, description?: unknown): ParsedText<never> {
   if (NOT_READY.test(code)) return { kind: 'pending' }
   return { kind: 'code', code, consistent: isError && WHOLE_CODE.test(code), description, hasTask: false }
-}
-
-/** A string, or a number as a string. */
-export function textOf(value: unknown): string | undefined {
-  if (typeof value === 'number' && Number.isFinite(value)) return String(value)
-  return typeof value === 'string' ? value : undefined
 }
 
 function isObject(value: unknown): boolean {

@@ -2,7 +2,7 @@ import type { GridChallenge, ImageChallenge, TextHints } from '../base/challenge
 import { pictureType } from '../base/picture.js'
 import { cellsAnswer, textAnswer } from './answers.js'
 import type { Method } from './capabilities.js'
-import { textOf } from './form-family.js'
+import { textOf } from './reply.js'
 
 /** Where services of the form family differ. */
 interface ImageForm {

@@ -1,7 +1,9 @@
 import type { Family } from '../base/challenge.js'
 import { printable } from '../base/errors.js'
 import type { Reply } from '../base/wire.js'
+import { parseCost } from './amounts.js'
 import { MAX_TOKEN_LENGTH } from './answers.js'
+import type { RawAnswer } from './capabilities.js'
 import { type ErrorRule, type ErrorTable, errorRule } from './errors.js'
 import type { Failure, FailureClass, Pending } from './solver.js'
 
@@ -112,6 +114,28 @@ export function readReply<V>(
   return unreadableReply(rules, callKind)
 }
 
+/** A task's id. */
+export const TASK_ID = /^[A-Za-z0-9-]{1,64}$/
+
+/**
+ * Whether an error reply also has an answer, or a price, or (for a submit) names a task, as no error does: the service
+ * may have accepted the task, and may charge for it.
+ * @param taskFields the fields that may name a task
+ */
+export function saysMore(raw: RawAnswer, callKind: CallKind, taskFields: readonly string[]): boolean {
+  const { solution, result, cost, price } = raw
+  const answers = [result, ...(typeof solution === 'object' && solution !== null ? Object.values(solution) : [])]
+  if (answers.some((answer) => typeof answer === 'string' && answer !== '')) return true
+  if ([cost, price].some((amount) => (parseCost(amount) ?? 0) > 0)) return true
+  return callKind === 'submit' && taskFields.some((name) => TASK_ID.test(textOf(raw[name]) ?? ''))
+}
+
+/** A string, or a number as a string. */
+export function textOf(value: unknown): string | undefined {
+  if (typeof value === 'number' && Number.isFinite(value)) return String(value)
+  return typeof value === 'string' ? value : undefined
+}
+
 /** The classes of errors that a task ends with. */
 const ENDS_A_TASK: ReadonlySet<FailureClass> = new Set(['unsolvable', 'proxy'])
 
@@ -152,7 +176,8 @@ export function failureFor(
     message: `${rule.message.replace(/\.$/, '')} (${code}${description}).`,
     ...(rule.retryAfterMs === undefined ? {} : { retryAfterMs: rule.retryAfterMs }),
     ...(rule.maybeEnded === undefined ? {} : { maybeEnded: rule.maybeEnded }),
-    charged: isAboutTask && isCharged(rule.charged ?? true, family),
+    // An error that the reply contradicts does not say that the service charges nothing.
+    charged: isAboutTask && (!consistent || isCharged(rule.charged ?? true, family)),
     ambiguous:
       callKind === 'submit' && (hasTask ? !ENDS_A_TASK.has(rule.class) : !consistent || rule.refuses === false),
   }

@@ -4,7 +4,15 @@ import type { Money } from '../policy/money.js'
 import { parseBalance, parseCost } from './amounts.js'
 import { tokenAnswer } from './answers.js'
 import { answerOf, type Capabilities, type RawAnswer } from './capabilities.js'
-import { type CallKind, type ParsedText, type ReplyRules, readReply, unreadableReply } from './reply.js'
+import {
+  type CallKind,
+  type ParsedText,
+  type ReplyRules,
+  readReply,
+  saysMore,
+  TASK_ID,
+  unreadableReply,
+} from './reply.js'
 import type { Failure, Pending, Ready, Submitted } from './solver.js'
 
 /*
@@ -71,7 +79,6 @@ function oneToken({ gRecaptchaResponse, token, userAgent, respKey }: RawAnswer) 
   return tokenAnswer(gRecaptchaResponse ?? token, { userAgent, respKey })
 }
 
-const TASK_ID = /^[A-Za-z0-9-]{1,64}$/
 /** CapMonster Cloud reports by a code what the others report by a status. */
 const NOT_READY = /^(?:ERROR_)?CAPT?CHA_NOT_READY$/
 /** `idle` is CapSolver's: it has not begun the task. */
@@ -89,12 +96,13 @@ function parseText(text: string, callKind: CallKind): ParsedText<RawAnswer> | un
   const { errorId, errorCode, errorDescription: description, status } = raw
   const isError = typeof errorId === 'number' && errorId !== 0
   const hasTask = parseTaskId(raw.taskId) !== undefined
+  const consistent = isError && !saysMore(raw, callKind, ['task_id', 'id'])
   if (typeof errorCode === 'string' && errorCode !== '') {
     if (NOT_READY.test(errorCode)) return { kind: 'pending' }
-    return { kind: 'code', code: errorCode, description, consistent: isError, hasTask }
+    return { kind: 'code', code: errorCode, description, consistent, hasTask }
   }
   if (typeof errorId !== 'number') return undefined
-  if (isError) return { kind: 'code', code: `ERROR_ID_${errorId}`, description, consistent: true, hasTask }
+  if (isError) return { kind: 'code', code: `ERROR_ID_${errorId}`, description, consistent, hasTask }
   return callKind === 'poll' && PENDING_STATUSES.has(status) ? { kind: 'pending' } : { kind: 'value', value: raw }
 }
 

@@ -288,11 +288,32 @@ describe('a ledger in Redis', () => {
     expect(refused({ client: rest })).toContain('a client of ioredis')
     refused({ client: { ...rest, on: () => {}, off: () => {}, quit: () => {} } })
     refused({ client: undefined })
+    // A proxy that has every method, `then` too: awaiting it would never end.
+    refused({ client: new Proxy({}, { get: () => async () => ['ok'] }) })
+    expect(refused({ url: 'redis://localhost/4294967296' })).toContain('host:port/database')
     for (const login of ['a%zz:hunter2', 'me:hunter2%', '%:hunter2'])
       expect(refused({ url: `redis://${login}@localhost` })).not.toContain('hunter2')
     expect(refused({ url: 'http://user:hunter2@localhost' })).not.toContain('hunter2')
     expect(redisLedger({ url: 'redis://user:hunter2@localhost:1/3' }).place).toBe('redis://localhost:1/3')
   })
+})
+
+it.each([
+  [
+    'throw',
+    () => (): never => {
+      throw new Error('not now')
+    },
+  ],
+  ['return no promise', () => () => 'text'],
+  ['never answer', () => () => new Promise(() => {})],
+  ['answer with anything', () => async () => ({ a: 1 })],
+])('a client whose methods %s is a ledger that cannot answer', async (_, method) => {
+  const names = ['evalsha', 'eval', 'info', 'config', 'disconnect']
+  const quiet = { on: () => {}, off: () => {} }
+  const client = { ...Object.fromEntries(names.map((name) => [name, method()])), ...quiet }
+  const ledger = redisLedger({ client, commandTimeoutMs: 100 } as object as RedisLedgerOptions)
+  await expect(ledger.open()).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE', layer: 'spending' })
 })
 
 describe('the server of a ledger in Redis', () => {
@@ -371,7 +392,7 @@ describe('the server of a ledger in Redis', () => {
     const client = new Redis({ port: redis.port, db: 4, maxRetriesPerRequest: 0 }).on('error', () => {})
     cleanUps.push(() => client.disconnect())
     for (const options of [{ url: `${redis.url}/4` }, { client }])
-      await expect(redisLedger(options).open()).rejects.toMatchObject(unavailable('has no such database'))
+      await expect(redisLedger(options).open()).rejects.toMatchObject(unavailable('or as the `db` of your `client`'))
     // Nothing was written to another one.
     expect(redis.cli('-n', '0', 'DBSIZE')).toBe('0')
   })
@@ -446,8 +467,10 @@ describe('the server of a ledger in Redis', () => {
     await redis.kill()
     await expect(shorthand(ledger).reserve([A], 1, Date.now())).rejects.toMatchObject(unavailable('cannot be reached'))
     await redis.restart()
-    await expect.poll(async () => shorthand(ledger).settle('s', 4, Date.now())).toEqual({ settled: true })
-    expect(await ledger.usage('a', Date.now())).toMatchObject({ spent: 54, reserved: 0 })
+    // A call that is answered too late is denied, and has settled all the same: it counts once.
+    const settled = () => shorthand(ledger).settle('s', 4, Date.now())
+    await expect.poll(async () => 'settled' in (await settled())).toBe(true)
+    await expect.poll(() => ledger.usage('a', Date.now())).toMatchObject({ spent: 54, reserved: 0 })
   })
 
   it('that lost its data is rejected where the ledger is open, and begins a new one elsewhere', async () => {

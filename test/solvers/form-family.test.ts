@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Capabilities } from '../../src/solvers/capabilities.js'
-import { formBatchPoll, formCall, formReaders, formThreadsInfo, textOf } from '../../src/solvers/form-family.js'
-import type { ReplyRules } from '../../src/solvers/reply.js'
+import { formBatchPoll, formCall, formReaders, formThreadsInfo } from '../../src/solvers/form-family.js'
+import { type ReplyRules, textOf } from '../../src/solvers/reply.js'
 import { ok } from './contract.js'
 
 const RULES: ReplyRules = { errors: {}, unreadableRetryMs: 1, serverErrorRetryMs: 2, usesReportedPrices: true }

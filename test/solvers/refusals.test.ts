@@ -50,6 +50,18 @@ describe('a submit whose error contradicts itself may have been accepted:', () =
     }
   })
 
+  it.each(TASKS)('%s, by naming a task in another field, or by an answer beside the error', (_, solver) => {
+    for (const errorCode of CODES) {
+      const error = { errorId: 1, errorCode }
+      for (const more of [{ task_id: '71234567' }, { id: 7 }, { solution: { token: 'abc' } }, { cost: '0.003' }]) {
+        expect(submit(solver, { ...error, ...more }).ambiguous).toBe(true)
+      }
+      const empty = { task_id: null, id: '', solution: null, cost: '0.00000', status: 'failed' }
+      expect(submit(solver, { ...error, ...empty }).ambiguous).toBe(false)
+      expect(submit(solver, { ...error, solution: { token: null, text: '' }, cost: 0 }).ambiguous).toBe(false)
+    }
+  })
+
   it.each(TASKS)('%s, by naming a task, which then counts as charged', (_, solver) => {
     for (const taskId of [7, '61138bb6-19fb-11ec-a9c8-0242ac110006']) {
       for (const errorCode of CODES.slice(0, 3)) {
@@ -60,6 +72,46 @@ describe('a submit whose error contradicts itself may have been accepted:', () =
       // The task has ended: the service charges nothing for it.
       const ended = submit(solver, { errorId: 1, errorCode: 'ERROR_CAPTCHA_UNSOLVABLE', taskId })
       expect(ended).toMatchObject({ class: 'unsolvable', charged: false, ambiguous: false })
+    }
+  })
+})
+
+describe('a poll whose error contradicts itself counts as charged, although such an error is free:', () => {
+  const FREE = ['ERROR_CAPTCHA_UNSOLVABLE', 'ERROR_PROXY_BANNED', 'ERROR_GOOGLEKEY']
+  const poll = (solver: Solver, body: object) => solver.readPoll(ok(JSON.stringify(body)), 'recaptcha') as Failure
+
+  it.each(FORM)('%s', (_, solver) => {
+    for (const request of FREE) {
+      expect(poll(solver, { status: 0, request, id: 7, price: '0' })).toMatchObject({ code: request, charged: false })
+      for (const body of [
+        { status: 1, request },
+        { request },
+        { status: 0, request, price: '0.003' },
+        { status: 0, request, result: 'a-token' },
+      ]) {
+        expect(poll(solver, body)).toMatchObject({ code: request, charged: true })
+      }
+    }
+  })
+
+  it.each(TASKS)('%s', (_, solver) => {
+    for (const errorCode of FREE) {
+      const error = { errorId: 1, errorCode }
+      for (const empty of [
+        {},
+        { taskId: 7, status: 'ready', solution: null, cost: 0 },
+        { solution: { token: null } },
+      ]) {
+        expect(poll(solver, { ...error, ...empty })).toMatchObject({ code: errorCode, charged: false })
+      }
+      for (const body of [
+        { ...error, solution: { gRecaptchaResponse: 'a-token' }, status: 'ready' },
+        { ...error, cost: '0.00299' },
+        { ...error, errorId: 0 },
+        { errorCode },
+      ]) {
+        expect(poll(solver, body)).toMatchObject({ code: errorCode, charged: true })
+      }
     }
   })
 })

@@ -64,11 +64,11 @@ export class BidiDriver implements Driver<string> {
   }
 
   #onEvent(event: string, params: unknown): void {
-    const { context } = Object(params)
+    const { context, url } = Object(params)
     if (typeof context !== 'string') return
     for (const page of this.#pages.values()) {
       if (event === 'browsingContext.contextDestroyed') page.onDestroyed(context)
-      else page.onNavigated(context)
+      else page.onNavigated(context, typeof url === 'string' ? url : undefined)
     }
   }
 }
@@ -134,9 +134,11 @@ class BidiPage implements DriverPage {
     for (const frame of gone) this.#detach(frame)
   }
 
-  onNavigated(id: string): void {
+  /** @param url of the new document: it holds at once, not only from the next tree on */
+  onNavigated(id: string, url: string | undefined): void {
     const frame = this.#frames.find((one) => one.id === id)
     if (!frame) return
+    if (url !== undefined && url !== frame.url()) frame.setUrl(url)
     frame.countDocument()
     for (const watcher of [...this.#watchers]) watcher.navigated(frame)
   }

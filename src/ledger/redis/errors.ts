@@ -109,7 +109,10 @@ export function whatToDo(code: string, place: string, timeoutMs: number): string
     return `The ledger ${place} takes no writes now: look at its server's role and state.`
   }
   if (code === 'NODB') {
-    return `The server of the ledger ${place} has no such database: give another number at the end of \`url\`.`
+    return (
+      `The server of the ledger ${place} has no such database: give another number at the end of \`url\`, or as the ` +
+      '`db` of your `client`.'
+    )
   }
   if (code === 'NOTLS') {
     return `The ledger ${place} does not speak TLS at that port: give the port at which it does, or use redis://.`

@@ -209,7 +209,16 @@ export class RedisLink {
     const call: PendingCall = { until, failed }
     this.#pending.add(call)
     if (this.#cancelTimer === undefined) this.#startTimer()
-    work(this.#client, waitedMs).then(
+    let working: Promise<T | undefined>
+    try {
+      working = work(this.#client, waitedMs)
+    } catch (error) {
+      // A client that is none, and was given as one, may throw where a client rejects.
+      this.#pending.delete(call)
+      failed(error)
+      return
+    }
+    working.then(
       (value) => {
         // The server replies again, even if too late for this call.
         this.#isDown = false

@@ -41,10 +41,13 @@ export interface RedisClient {
 
 const METHODS = ['evalsha', 'eval', 'info', 'on', 'off', 'disconnect'] as const satisfies (keyof RedisClient)[]
 
-/** Whether a value has the methods that are used of a client. */
+/**
+ * Whether a value has the methods that are used of a client. One that can be awaited, as a proxy that has every method,
+ * is none: awaiting it may never end.
+ */
 export function isRedisClient(value: unknown): value is RedisClient {
-  const client = value as Partial<Record<(typeof METHODS)[number], unknown>> | null | undefined
-  return METHODS.every((method) => typeof client?.[method] === 'function')
+  const client = value as Partial<Record<(typeof METHODS)[number] | 'then', unknown>> | null | undefined
+  return METHODS.every((method) => typeof client?.[method] === 'function') && typeof client?.then !== 'function'
 }
 
 /**
@@ -85,7 +88,7 @@ export function parseAddress(url: string): RedisAddress {
   const parts = URL.canParse(url) ? new URL(url) : undefined
   const { protocol = '', host = '', pathname = '', search = '', hash = '' } = parts ?? {}
   const known = protocol === 'redis:' || protocol === 'rediss:'
-  if (parts === undefined || !known || host === '' || !/^\/?\d*$/.test(pathname) || search !== '' || hash !== '') {
+  if (parts === undefined || !known || host === '' || !/^\/?\d{0,9}$/.test(pathname) || search !== '' || hash !== '') {
     // Without the address, which may contain a password.
     throw new SolveguardError(
       'CONFIG_INVALID',
