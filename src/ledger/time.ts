@@ -78,7 +78,9 @@ export class LedgerTime {
   #compare(now: number, witnessed: number | undefined, ledger: TimeOfLedger): number {
     const agree = witnessed !== undefined && Math.abs(now - witnessed) <= TOLERANCE_MS
     const found = agree ? agreed(Math.min(now, witnessed), ledger) : this.#doubted(now, witnessed, ledger)
-    const at = Math.max(found.at, ledger.now)
+    // What was read, and is not recorded yet, counts too: a clock that is set back a little frees nothing early.
+    const read = agree && this.#at <= found.at + TOLERANCE_MS ? this.#at : 0
+    const at = Math.max(found.at, ledger.now, read)
     // Time that this process has read and not recorded: what others counted in doubt meanwhile is not older for it.
     const leaps = at > ledger.recorded + 2 * TOLERANCE_MS
     const known = leaps && found.doubt !== undefined ? { ...found.doubt, since: at } : found.doubt

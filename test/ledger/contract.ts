@@ -732,11 +732,15 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
           base += 10 * 24 * HOUR
           await compare(pair, steps, base)
         }),
-        { numRuns: 150 },
+        // A look at a later time, which records nothing, and then a clock that is set back.
+        { numRuns: 150, examples: [[[wait(1), wait(-1), reserveFor(1), wait(1)]]] },
       )
     })
   })
 }
+
+const wait = (ms: number): Step => ({ do: 'wait', ms })
+const reserveFor = (ms: number): Step => ({ do: 'reserve', path: 0, amount: 0, for: ms, skew: 0 })
 
 type Step =
   | { do: 'reserve'; path: number; amount: number; for: number; skew: number }
