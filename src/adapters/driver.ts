@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../base/async.js'
 import type { PageEntry, WindowKey } from '../widgets/page-kit/protocol.js'
 
 /**
@@ -107,6 +108,14 @@ export interface DriverElement {
   dispose(): Promise<void>
 }
 
+/** A navigation of a frame, as a tool's event reports it. */
+export interface FrameNavigation {
+  /** The frame's new URL. */
+  readonly url: string
+  /** The frame and its page; undefined if they are gone. A tool whose event only names the frame has to ask for it. */
+  locate(): MaybePromise<{ readonly page: DriverPage; readonly frame: DriverFrame } | undefined>
+}
+
 /** A browser context with its pages and elements, of the tool's own types `P` and `E`. */
 export interface Driver<P, E = never> {
   /**
@@ -120,6 +129,11 @@ export interface Driver<P, E = never> {
    * @throws SolveguardError `CONFIG_INVALID` if `element` is not an element of this context
    */
   element?(element: E, ms: number): Promise<DriverElement>
+  /**
+   * Reports navigations of the frames within all pages, present and future ones, until the returned function is called.
+   * Only what the tool reports in any case: it asks the browser for nothing more. Missing where a tool has no events.
+   */
+  watchFrames?(navigated: (navigation: FrameNavigation) => void): () => void
   /** The pages that are open now, up to date. */
   pages(): readonly DriverPage[] | Promise<readonly DriverPage[]>
   /**

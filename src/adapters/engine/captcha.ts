@@ -3,6 +3,7 @@ import type { Grant, Solution } from '../../guard/types.js'
 import { observerCall, undoCall } from '../../widgets/calls.js'
 import type { Driver, DriverFrame, DriverPage } from '../driver.js'
 import { type AutoOptions, type AutoSolving, solveAutomatically } from './auto.js'
+import { DocumentPreparer } from './document-preparer.js'
 import { Finder, type Found, toFound } from './finder.js'
 import { boundedUrl } from './frame-url.js'
 import { challengeRefresher, type GeetestChallengeProvider } from './geetest-challenge.js'
@@ -108,6 +109,13 @@ export interface CaptchaOptions<P = unknown> {
    */
   evaluateMs?: number | undefined
   /**
+   * Whether the scripts that `find` needs are sent ahead, in the background, to a document in which a vendor's frame
+   * has appeared, if the policy names its origin. The first `find` or `solve` in a page then takes half the time. It
+   * needs a tool that reports the navigations of frames: not classic WebDriver.
+   * @default true
+   */
+  prepare?: boolean | undefined
+  /**
    * With `recaptchaV3: 'solve'`: how long the page's `execute` is held for a solution, ms.
    * @default 20_000
    */
@@ -130,6 +138,7 @@ export async function createCaptcha<P, E>(
     clock = systemClock,
     evaluateMs = DEFAULT_EVALUATE_MS,
     holdMs = DEFAULT_HOLD_MS,
+    prepare = true,
     geetestChallenge,
   }: CaptchaOptions<P> = {},
 ): Promise<Captcha<P, E>> {
@@ -148,6 +157,7 @@ export async function createCaptcha<P, E>(
     frames: named,
     refreshChallenge: challengeRefresher(geetestChallenge, (page) => nativePages.get(page), clock),
   }
+  const preparer = prepare ? new DocumentPreparer(driver, tools.finder) : undefined
   const closing = new AbortController()
   const solver = new PageSolver(tools, closing.signal)
   const pictures = new PictureSolver(tools, driver, closing.signal)
@@ -168,6 +178,7 @@ export async function createCaptcha<P, E>(
 
   async function close(): Promise<void> {
     closing.abort()
+    preparer?.close()
     tools.finder.close()
     named.close()
     // In this order: a document that is created in between still has the script.
@@ -180,6 +191,7 @@ export async function createCaptcha<P, E>(
 
   function viewOf(page: P): DriverPage {
     const view = driver.page(page)
+    preparer?.renew()
     nativePages.set(view, page)
     return view
   }

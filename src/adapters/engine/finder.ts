@@ -195,6 +195,20 @@ export class Finder {
     return { widgets, unknown: unknown.slice(0, MAX_UNKNOWN), unnamed, omitted, pageLoad }
   }
 
+  /**
+   * Makes the first call of a scan in a frame ahead of it, so that a scan finds its scripts there, compiled. What it
+   * finds is not used. At most one evaluation where the scripts are sent, and one more for families that are missing;
+   * never in a document that took the place of this one. Never rejects.
+   */
+  async prepare(page: DriverPage, frame: DriverFrame): Promise<void> {
+    const vendorFrames = scannedFrames(page).get(frame)
+    if (!vendorFrames) return
+    const sending = this.#request(page, frame, vendorFrames, true)
+    // The calls of a scan that begins now arrive after this one.
+    this.#prepared.add(frame)
+    await sending
+  }
+
   /** Reads one widget again; undefined if it is gone. */
   async rescan(widget: WidgetLocation): Promise<FoundChallenge | undefined> {
     if (!(await refreshWithTimeout(this.#clock, widget.page, this.#evaluateMs))) return undefined
@@ -336,10 +350,12 @@ export class Finder {
       : reading
   }
 
+  /** @param ahead whether this is ahead of a scan: then it is tried twice at most, and not after a navigation */
   async #request(
     page: DriverPage,
     frame: DriverFrame,
     vendorFrames: readonly VendorFrame[],
+    ahead = false,
   ): Promise<FrameReading | undefined> {
     const request = requestFor(vendorFrames)
     let scripts = this.#scriptsFor(frame, vendorFrames)
@@ -357,8 +373,9 @@ export class Finder {
         scripts = { families: missing }
         continue
       }
-      if (frame.isDetached() || (!reply.ok && reply.reason === 'timeout')) return undefined
-      attempt++
+      if (!reply.ok && ahead) this.#prepared.delete(frame)
+      if (frame.isDetached() || (!reply.ok && (ahead || reply.reason === 'timeout'))) return undefined
+      attempt += ahead ? 2 : 1
       this.#prepared.delete(frame)
       const observer = scripts.core || this.#sendsObserver
       scripts = { ...this.#scriptsFor(frame, vendorFrames), observer }

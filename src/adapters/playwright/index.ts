@@ -106,6 +106,28 @@ function playwrightDriver(context: BrowserContext): Driver<Page, Locator> {
         dispose: () => handle.dispose(),
       }
     },
+    watchFrames(report) {
+      const unwatch = new Map<Page, () => void>()
+      const add = (page: Page): void => {
+        if (unwatch.has(page)) return
+        const navigated = (frame: Frame): void => {
+          if (!frame.parentFrame()) return
+          report({ url: frame.url(), locate: () => ({ page: pageOf(page), frame: frameOf(frame) }) })
+        }
+        const stop = (): void => {
+          page.off('framenavigated', navigated).off('close', stop)
+          unwatch.delete(page)
+        }
+        page.on('framenavigated', navigated).on('close', stop)
+        unwatch.set(page, stop)
+      }
+      context.on('page', add)
+      for (const page of context.pages()) add(page)
+      return () => {
+        context.off('page', add)
+        for (const stop of [...unwatch.values()]) stop()
+      }
+    },
     pages: () => context.pages().map(pageOf),
     async install(script) {
       // A page and a browser each have one of these methods.

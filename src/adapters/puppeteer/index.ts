@@ -34,6 +34,8 @@ export function guardContext(
 function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | null> {
   /** Puppeteer's own list of pages is a promise. */
   const open = new Set<Page>()
+  /** Called with each page that is opened. */
+  const openCallbacks = new Set<(page: Page) => void>()
 
   const frameOf: (frame: Frame) => DriverFrame = memoizeWeak(
     (frame: Frame): DriverFrame => ({
@@ -98,6 +100,27 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
         dispose: async () => {},
       }
     },
+    watchFrames(report) {
+      const unwatch = new Map<Page, () => void>()
+      const add = (page: Page): void => {
+        const navigated = (frame: Frame): void => {
+          if (!frame.parentFrame()) return
+          report({ url: frame.url(), locate: () => ({ page: pageOf(page), frame: frameOf(frame) }) })
+        }
+        const stop = (): void => {
+          page.off('framenavigated', navigated).off('close', stop)
+          unwatch.delete(page)
+        }
+        page.on('framenavigated', navigated).on('close', stop)
+        unwatch.set(page, stop)
+      }
+      openCallbacks.add(add)
+      for (const page of open) add(page)
+      return () => {
+        openCallbacks.delete(add)
+        for (const stop of [...unwatch.values()]) stop()
+      }
+    },
     pages: () => [...open].map(pageOf),
     async install(script) {
       // A browser has a context's methods too.
@@ -112,6 +135,7 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
         if (installed.has(page)) return
         open.add(page)
         installed.set(page, installIn(page, script))
+        for (const opened of openCallbacks) opened(page)
         page.once('close', () => {
           open.delete(page)
           installed.delete(page)
