@@ -360,6 +360,7 @@ export class Finder {
     const request = requestFor(vendorFrames)
     let scripts = this.#scriptsFor(frame, vendorFrames)
     const sent = new Set<WidgetFamily>(scripts.families)
+    let completed = false
     // Four attempts: the core script may be missing, the init script too, and the page may navigate during a call.
     for (let attempt = 0; attempt < 4; ) {
       const reply = await this.#named.evaluate(page, frame, findCall(request, scripts))
@@ -368,7 +369,8 @@ export class Finder {
         if (scripts.observer) this.#sendsObserver = true
         const found = parseFound(reply.value)
         const missing = found ? [] : (parseMissing(reply.value) ?? []).filter((family) => !sent.has(family))
-        if (missing.length === 0) return found ?? UNREADABLE
+        if (missing.length === 0 || (ahead && completed)) return found ?? UNREADABLE
+        completed = true
         for (const family of missing) this.#seen.add(family) && sent.add(family)
         scripts = { families: missing }
         continue
