@@ -8,6 +8,7 @@ import { contract } from './contract.js'
 import { dueContract } from './due-contract.js'
 import { fakeGrant } from './fake-grant.js'
 import { picturesContract } from './pictures-contract.js'
+import { prepareContract } from './prepare-contract.js'
 import { reusedContract } from './reused-contract.js'
 import { takeoverContract } from './takeover-contract.js'
 import { type ElementPage, type ElementTool, eventually, runBefore } from './tool.js'
@@ -70,6 +71,7 @@ autoContract(playwright)
 takeoverContract(playwright)
 reusedContract(playwright)
 unnamedContract(playwright)
+prepareContract(playwright)
 
 // Both are Node.js event emitters; Playwright's types omit that.
 const listeners = (of: unknown, name: string) => (of as EventEmitter).listenerCount(name)

@@ -2,6 +2,7 @@ import { startFirefox } from '../support/firefox.js'
 import { contract } from './contract.js'
 import { dueContract } from './due-contract.js'
 import { picturesContract } from './pictures-contract.js'
+import { prepareContract } from './prepare-contract.js'
 import { puppeteerTool } from './puppeteer-tool.js'
 import { reusedContract } from './reused-contract.js'
 import { takeoverContract } from './takeover-contract.js'
@@ -19,3 +20,4 @@ waitContract(firefox)
 takeoverContract(firefox)
 reusedContract(firefox)
 unnamedContract(firefox)
+prepareContract(firefox)

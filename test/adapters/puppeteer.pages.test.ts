@@ -6,6 +6,7 @@ import { autoContract } from './auto-contract.js'
 import { contract } from './contract.js'
 import { fakeGrant } from './fake-grant.js'
 import { picturesContract } from './pictures-contract.js'
+import { prepareContract } from './prepare-contract.js'
 import { puppeteerTool } from './puppeteer-tool.js'
 import { reusedContract } from './reused-contract.js'
 import { takeoverContract } from './takeover-contract.js'
@@ -29,6 +30,7 @@ waitContract(puppeteer)
 takeoverContract(puppeteer)
 reusedContract(puppeteer)
 unnamedContract(puppeteer)
+prepareContract(puppeteer)
 autoContract(puppeteer)
 
 test('removes its listeners from pages after a solve, and from the context on close', async () => {

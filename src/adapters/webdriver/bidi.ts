@@ -1,4 +1,5 @@
-import type { Driver, DriverFrame, DriverPage, PageWatcher } from '../driver.js'
+import type { Driver, DriverFrame, DriverPage, FrameNavigation, PageWatcher } from '../driver.js'
+import { Mutex } from './mutex.js'
 import type { BidiConnection } from './session.js'
 
 const MAX_CONTEXTS = 1_000
@@ -18,6 +19,9 @@ const EVENTS = [
 export class BidiDriver implements Driver<string> {
   readonly bidi: BidiConnection
   readonly #pages = new Map<string, BidiPage>()
+  readonly #frameWatchers = new Set<(navigation: FrameNavigation) => void>()
+  /** An update asks for the tree of frames, then for more: none may overtake another one. */
+  readonly #updates = new Mutex()
 
   constructor(bidi: BidiConnection) {
     this.bidi = bidi
@@ -29,16 +33,33 @@ export class BidiDriver implements Driver<string> {
     return known
   }
 
-  async pages(): Promise<readonly DriverPage[]> {
-    const trees = await this.trees()
-    for (const window of this.#pages.keys()) if (!trees.some(({ id }) => id === window)) this.#pages.delete(window)
-    return Promise.all(
-      trees.map(async (tree) => {
-        const page = this.page(tree.id)
-        await page.update(tree)
-        return page
-      }),
-    )
+  pages(): Promise<readonly DriverPage[]> {
+    return this.#updates.runExclusive(async () => {
+      const trees = await this.trees()
+      for (const window of this.#pages.keys()) if (!trees.some(({ id }) => id === window)) this.#pages.delete(window)
+      return Promise.all(
+        trees.map(async (tree) => {
+          const page = this.page(tree.id)
+          await page.update(tree)
+          return page
+        }),
+      )
+    })
+  }
+
+  /** Updates one window. */
+  refresh(page: BidiPage, window: string): Promise<void> {
+    return this.#updates.runExclusive(async () => {
+      const trees = await this.trees()
+      const tree = trees.find(({ id }) => id === window)
+      if (tree) await page.update(tree)
+      else page.onDestroyed(window)
+    })
+  }
+
+  watchFrames(navigated: (navigation: FrameNavigation) => void): () => void {
+    this.#frameWatchers.add(navigated)
+    return () => void this.#frameWatchers.delete(navigated)
   }
 
   async install(script: string): Promise<() => Promise<void>> {
@@ -70,6 +91,16 @@ export class BidiDriver implements Driver<string> {
       if (event === 'browsingContext.contextDestroyed') page.onDestroyed(context)
       else page.onNavigated(context, typeof url === 'string' ? url : undefined)
     }
+    if (event !== 'browsingContext.navigationCommitted' || typeof url !== 'string') return
+    for (const navigated of [...this.#frameWatchers]) navigated({ url, locate: () => this.#locate(context) })
+  }
+
+  async #locate(context: string): Promise<{ page: DriverPage; frame: DriverFrame } | undefined> {
+    for (const page of await this.pages()) {
+      const frame = page.frames().find((one) => one instanceof BidiFrame && one.id === context)
+      if (frame) return { page, frame }
+    }
+    return undefined
   }
 }
 
@@ -86,11 +117,8 @@ class BidiPage implements DriverPage {
     this.#frames = [this.#top]
   }
 
-  async refresh(): Promise<void> {
-    const trees = await this.#driver.trees()
-    const tree = trees.find(({ id }) => id === this.#top.id)
-    if (tree) await this.update(tree)
-    else this.onDestroyed(this.#top.id)
+  refresh(): Promise<void> {
+    return this.#driver.refresh(this, this.#top.id)
   }
 
   frames(): readonly DriverFrame[] {
@@ -106,8 +134,14 @@ class BidiPage implements DriverPage {
     return () => void this.#watchers.delete(watcher)
   }
 
-  /** Updates the frames and their URLs. */
+  /** Updates the frames and their URLs, all at once: a scan may be under way. */
   async update(tree: ContextTree): Promise<void> {
+    // A frame without a URL of its own has an origin that its URL does not show. A page that another one opened is
+    // addressed by realm: where its window outlives its first document, chromedriver replies to no call that names its
+    // context (https://github.com/GoogleChromeLabs/chromium-bidi).
+    const asks = tree.isOpened || hasBlank(tree)
+    const reply = asks ? await this.#driver.bidi.send('script.getRealms', { type: 'window' }) : undefined
+    const { realms } = Object(reply)
     const frames: BidiFrame[] = []
     const add = ({ id, url, children }: ContextTree, parent: BidiFrame | undefined) => {
       const frame = this.#frames.find((one) => one.id === id) ?? new BidiFrame(this.#driver.bidi, id, parent)
@@ -116,18 +150,12 @@ class BidiPage implements DriverPage {
       for (const child of children) add(child, frame)
     }
     add(tree, undefined)
-    // A frame without a URL of its own has an origin that its URL does not show. A page that another one opened is
-    // addressed by realm: where its window outlives its first document, chromedriver replies to no call that names its
-    // context (https://github.com/GoogleChromeLabs/chromium-bidi).
-    if (tree.isOpened || frames.some((frame) => frame.url().startsWith('about:'))) {
-      const { realms } = Object(await this.#driver.bidi.send('script.getRealms', { type: 'window' }))
-      for (const one of Array.isArray(realms) ? realms : []) {
-        const { context, origin, sandbox, realm } = Object(one)
-        const frame = sandbox === undefined && frames.find(({ id }) => id === context)
-        if (!frame || typeof origin !== 'string') continue
-        frame.setOrigin(origin)
-        if (tree.isOpened && typeof realm === 'string') frame.realm = realm
-      }
+    for (const one of Array.isArray(realms) ? realms : []) {
+      const { context, origin, sandbox, realm } = Object(one)
+      const frame = sandbox === undefined && frames.find(({ id }) => id === context)
+      if (!frame || typeof origin !== 'string') continue
+      frame.setOrigin(origin)
+      if (tree.isOpened && typeof realm === 'string') frame.realm = realm
     }
     const gone = this.#frames.filter((frame) => !frames.includes(frame))
     this.#frames = frames
@@ -244,6 +272,10 @@ interface ContextTree {
   /** Whether another page opened it. */
   readonly isOpened: boolean
   readonly children: readonly ContextTree[]
+}
+
+function hasBlank({ url, children }: ContextTree): boolean {
+  return url.startsWith('about:') || children.some(hasBlank)
 }
 
 function parseTrees(contexts: unknown): readonly ContextTree[] {

@@ -1,4 +1,5 @@
 import { contract } from '../contract.js'
+import { prepareContract } from '../prepare-contract.js'
 import { reusedContract } from '../reused-contract.js'
 import { takeoverContract } from '../takeover-contract.js'
 import { unnamedContract } from '../unnamed-contract.js'
@@ -12,3 +13,4 @@ waitContract(selenium)
 takeoverContract(selenium)
 reusedContract(selenium)
 unnamedContract(selenium)
+prepareContract(selenium)
