@@ -110,8 +110,8 @@ export interface CaptchaOptions<P = unknown> {
   evaluateMs?: number | undefined
   /**
    * Whether the scripts that `find` needs are sent ahead, in the background, to a document in which a vendor's frame
-   * has appeared, if the policy names its origin. The first `find` or `solve` in a page then takes half the time. It
-   * needs a tool that reports the navigations of frames: not classic WebDriver.
+   * has appeared, if the policy names its origin. The first `find` or `solve` in a page then takes about as long as a
+   * first `evaluate`. It needs a tool that reports the navigations of frames: not classic WebDriver.
    * @default true
    */
   prepare?: boolean | undefined
