@@ -30,18 +30,19 @@ interface Server {
 /** The figures of a broker, each beside a bare fastify that gives the same reply without doing anything. */
 export async function brokerBench(): Promise<BenchRow[]> {
   const bare = await start('scripts/run.mjs', 'bench/broker-server.ts', 'bare')
+  const proxy = await start(SERVER, 'proxy', bare.url)
   const broker = await start(SERVER, 'broker')
   const instant = await start(SERVER, 'instant')
   try {
     return [
       { name: 'ready after', value: broker.readyMs, unit: 'ms', target: '≤ 1,000 ms', ok: broker.readyMs <= 1_000 },
-      await submits(broker, bare),
+      ...(await submits(broker, bare, proxy)),
       ...(await polls(broker, bare)),
       await wholeSolves(instant),
       await memory(),
     ]
   } finally {
-    for (const server of [broker, bare, instant]) await server.close()
+    for (const server of [broker, proxy, bare, instant]) await server.close()
   }
 }
 
@@ -64,35 +65,58 @@ async function start(...args: string[]): Promise<Server> {
   }
 }
 
-/** One caller: a submit to the broker, without what the guard's own reserve and audit take, and a bare reply. */
-async function submits({ url, token }: Server, bare: Server): Promise<BenchRow> {
+/**
+ * One caller: a submit to the broker, without what the guard's own reserve and audit take. Beside it a bare reply,
+ * which is what the service itself would take at least; and what a server that only passes requests on adds to that.
+ */
+async function submits({ url, token }: Server, bare: Server, proxy: Server): Promise<BenchRow[]> {
   const service = heldService()
   const guard = await benchGuard(memoryLedger(), noSink, service.transport)
   const host = hostOf(guard)
-  const authorized = () =>
-    new Promise<void>((resolve) => {
-      const observer = { begin: () => resolve(), onSubmitted: async () => {}, end: () => {} }
+  const alone: number[] = []
+  const authorized = (): Promise<void> => {
+    const startedAt = performance.now()
+    return new Promise((resolve) => {
+      const begin = (): Promise<void> => {
+        alone.push(performance.now() - startedAt)
+        resolve()
+        return new Promise((next) => setImmediate(next))
+      }
+      const observer = { begin, onSubmitted: async () => {}, end: () => {} }
       host.solve(guard, challenge, { waitMs: 0, observer }).catch(() => {})
     })
-  const [ofBroker, ofBare] = [new Pool(url), new Pool(bare.url)]
-  const body = new URLSearchParams({ key: token, ...FIELDS }).toString()
-  const [viaBroker = [], viaBare = [], alone = []] = await byTurns(
-    [() => post(ofBroker, '/in.php', body), () => post(ofBare, '/in.php', body), authorized],
-    300,
-  )
-  service.release()
-  await Promise.all([ofBroker.close(), ofBare.close(), guard.close()])
-  const value = median(viaBroker) - median(alone)
-  return {
-    name: 'submit, one caller: p50 beyond reserve and audit',
-    value,
-    unit: 'ms',
-    against: 'bare fastify',
-    baseline: median(viaBare),
-    ratio: value / median(viaBare),
-    target: '≤ 1 ms',
-    ok: value <= 1,
   }
+  const pools = [url, bare.url, proxy.url].map((each) => new Pool(each))
+  const body = new URLSearchParams({ key: token, ...FIELDS }).toString()
+  const [broker = 0, direct = 0, passedOn = 0] = (
+    await byTurns([...pools.map((pool) => () => post(pool, '/in.php', body)), authorized], 1_000)
+  ).map(median)
+  service.release()
+  await Promise.all([...pools.map((pool) => pool.close()), guard.close()])
+  const beyond = broker - median(alone.slice(-1_000))
+  const [added, addedByProxy] = [beyond - direct, passedOn - direct]
+  return [
+    {
+      name: 'submit, one caller: p50 beyond reserve and audit',
+      value: beyond,
+      unit: 'ms',
+      against: 'bare fastify',
+      baseline: direct,
+      ratio: beyond / direct,
+      target: '≤ 1 ms',
+      ok: beyond <= 1,
+    },
+    {
+      name: 'submit, one caller: p50 added to a call of the service itself, beyond reserve and audit',
+      value: added,
+      unit: 'ms',
+      against: 'bare fastify that passes the request on',
+      baseline: addedByProxy,
+      ratio: added / addedByProxy,
+      target: '≤ 1 ms',
+      ok: added <= 1,
+    },
+  ]
 }
 
 async function polls({ url, token }: Server, bare: Server): Promise<BenchRow[]> {
@@ -101,7 +125,7 @@ async function polls({ url, token }: Server, bare: Server): Promise<BenchRow[]> 
   const body = new URLSearchParams({ key: token, action: 'get', id: submitted.slice(3) }).toString()
   const [one = [], oneBare = []] = await byTurns(
     pools.map((pool) => () => post(pool, '/res.php', body)),
-    500,
+    1_000,
   )
   const rates: [number[], number[]] = [[], []]
   for (let round = 0; round < 3; round++) {
@@ -173,10 +197,10 @@ async function post(pool: Pool, path: string, body: string): Promise<string> {
   return response.body.text()
 }
 
-/** Milliseconds of each call, taken in turn, after a warm-up. */
+/** Milliseconds of each call, taken in turn, after a warm-up as long: a server that runs has compiled its code. */
 async function byTurns(works: readonly (() => Promise<unknown>)[], times: number): Promise<number[][]> {
   const taken = works.map((): number[] => [])
-  for (let i = -times / 5; i < times; i++) {
+  for (let i = -times; i < times; i++) {
     for (const [index, work] of works.entries()) {
       const startedAt = performance.now()
       await work()

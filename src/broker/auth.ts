@@ -1,4 +1,4 @@
-import type { MaybePromise } from '../base/async.js'
+import { isPromise, type MaybePromise } from '../base/async.js'
 import type { TaskHost, TokenPurpose } from '../guard/hosting.js'
 import type { Grant } from '../guard/types.js'
 import type { ServiceName } from '../wires/services.js'
@@ -28,8 +28,16 @@ export const MAX_CREDENTIAL_LENGTH = 4_096
 
 /** Authentication by the tokens of a guard. */
 export function tokenAuthentication(host: Pick<TaskHost, 'verify' | 'wire'>): Authenticate {
-  return async (credential, purpose) => {
-    const grant = await host.verify(credential, purpose)
-    return { id: grant.path.at(-1) ?? '', grant, wire: host.wire(grant) }
+  const callers = new WeakMap<Grant, Caller>()
+  const callerOf = (grant: Grant): Caller => {
+    const known = callers.get(grant)
+    if (known) return known
+    const caller = { id: grant.path.at(-1) ?? '', grant, wire: host.wire(grant) }
+    callers.set(grant, caller)
+    return caller
+  }
+  return (credential, purpose) => {
+    const grant = host.verify(credential, purpose)
+    return isPromise(grant) ? grant.then(callerOf) : callerOf(grant)
   }
 }

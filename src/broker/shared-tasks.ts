@@ -160,7 +160,8 @@ export class SharedTasks {
 
   #valueOf({ caller, service, challenge, fields, submittedAt }: TaskFacts, progress: TaskProgress): string {
     const { family, variant, pageUrl } = challenge
-    const { task, failed, ...rest } = progress
+    const { task, failed, solved, free } = progress
+    // What is undefined is not in the text.
     const whole = {
       caller,
       owner: this.#brokerId,
@@ -171,9 +172,10 @@ export class SharedTasks {
       pageUrl: withoutQuery(pageUrl),
       fields,
       submittedAt,
-      ...(task && { task: { ...task, path: shortPath(task.path) } }),
-      ...(failed && { failed: { code: failed.code, message: failed.message.slice(0, MAX_MESSAGE_LENGTH) } }),
-      ...rest,
+      task: task && { ...task, path: shortPath(task.path) },
+      failed: failed && { code: failed.code, message: failed.message.slice(0, MAX_MESSAGE_LENGTH) },
+      solved,
+      free,
     }
     const value = JSON.stringify(whole)
     // With long names of guards, keys and hosts: another broker needs the task, and the rest only for its records.

@@ -1,4 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto'
+import { Abort, type AbortWatch } from '../base/abort.js'
 import type { MaybePromise } from '../base/async.js'
 import { type AnyChallenge, withoutPictures } from '../base/challenge.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
@@ -179,16 +180,16 @@ export class BrokerTasks {
     { acceptWaitMs, answerWithinMs }: TaskLimits,
   ): Promise<AcceptedTask> {
     const { clock } = this.#host
-    const abort = new AbortController()
+    const abort = new Abort()
     let allow = (): void => {}
     let deny: (error: unknown) => void = () => {}
     const allowed = new Promise<void>((resolve, reject) => {
       allow = resolve
       deny = reject
     })
-    let registered = (): void => {}
-    const registering = new Promise<void>((resolve) => {
-      registered = resolve
+    let answer = (): void => {}
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve
     })
     const task: BrokerTask = {
       id: this.#newId(),
@@ -207,18 +208,20 @@ export class BrokerTasks {
     }
     const keepMs = (caller.grant.policy.deadlineMs ?? 0) + GRACE_MS
     const solving = this.#host.solve(caller.grant, challenge, {
-      signal: abort.signal,
+      signal: abort,
       waitMs: Math.min(acceptWaitMs, answerWithinMs),
       observer: {
         begin: () => {
           // Its client has been answered already.
-          if (abort.signal.aborted)
+          if (abort.aborted) {
             throw new SolveguardError('SOLVE_ABORTED', 'The client was answered that it has to try again.')
+          }
           allow()
+          // Its client first: what the service's call takes of this process is not for the client to wait for.
+          return answered
         },
         onSubmitted: async (submitted) => {
           task.submitted = submitted
-          await registering
           if (this.#tasks.get(task.id) === task) await this.#store(task, { task: submitted }, keepMs)
         },
         end: () => {},
@@ -229,7 +232,7 @@ export class BrokerTasks {
       () => allow(),
       (error) => deny(error),
     )
-    const accepted = allowed.then(() => this.#register(task, keepMs, abort.signal))
+    const accepted = allowed.then(() => this.#register(task, keepMs, abort))
     try {
       await withTimeout(accepted, { clock, ms: answerWithinMs, error: tooSlow })
     } catch (error) {
@@ -237,7 +240,8 @@ export class BrokerTasks {
       this.#tasks.delete(task.id)
       throw error
     } finally {
-      registered()
+      // The reply is written in this turn of the event loop.
+      setImmediate(answer)
     }
     this.counts.submitted++
     solving.then(
@@ -260,7 +264,7 @@ export class BrokerTasks {
   }
 
   /** Stores a new task under an id that no other has, here and in the ledger. @param signal its client was refused */
-  async #register(task: BrokerTask, keepMs: number, signal: AbortSignal): Promise<void> {
+  async #register(task: BrokerTask, keepMs: number, signal: AbortWatch): Promise<void> {
     while (!signal.aborted) {
       this.#tasks.set(task.id, task)
       try {

@@ -56,7 +56,17 @@ export interface GuardServices {
   readonly callbacks: Pick<Callbacks, 'close'>
   readonly tokens: Pick<
     GuardTokens,
-    'issue' | 'resolve' | 'verify' | 'denied' | 'revoke' | 'issueHandle' | 'pause' | 'resume' | 'close'
+    | 'issue'
+    | 'resolve'
+    | 'tokenOf'
+    | 'verify'
+    | 'isGoodNow'
+    | 'denied'
+    | 'revoke'
+    | 'issueHandle'
+    | 'pause'
+    | 'resume'
+    | 'close'
   >
 }
 
@@ -115,19 +125,35 @@ export class RootGrant extends PolicyGrant implements Guard {
     }
   }
 
-  verifyToken(token: string): Promise<Grant> {
+  async verifyToken(token: string): Promise<Grant> {
     return this.verifyFor(token, 'read')
   }
 
-  /** As `verifyToken`, for a purpose of its own. */
-  async verifyFor(token: string, purpose: TokenPurpose): Promise<PolicyGrant> {
+  /**
+   * As `verifyToken`, for a purpose of its own. Synchronous for a token that this process has verified before, where
+   * neither the keys nor the revocations have to be asked for.
+   */
+  verifyFor(text: string, purpose: TokenPurpose): MaybePromise<PolicyGrant> {
     if (this.#deps.closed) throw closed()
     try {
-      return await this.#verify(token, purpose)
+      const known = this.#knownGrant(text, purpose)
+      return known ?? this.#verify(text, purpose).catch((error) => this.#refuse(error))
     } catch (error) {
-      if (error instanceof DeniedError) this.#services.tokens.denied(error)
-      throw error
+      return this.#refuse(error)
     }
+  }
+
+  #refuse(error: unknown): never {
+    if (error instanceof DeniedError) this.#services.tokens.denied(error)
+    throw error
+  }
+
+  #knownGrant(text: string, purpose: TokenPurpose): PolicyGrant | undefined {
+    if (typeof text !== 'string') return undefined
+    const { tokens } = this.#services
+    const token = tokens.tokenOf(text)
+    const known = token === undefined ? undefined : this.#tokenGrants.get(token)
+    return known && tokens.isGoodNow(known.verified, purpose) ? known.grant : undefined
   }
 
   async #verify(text: string, purpose: TokenPurpose): Promise<PolicyGrant> {

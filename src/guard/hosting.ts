@@ -1,3 +1,4 @@
+import type { AbortWatch } from '../base/abort.js'
 import type { MaybePromise } from '../base/async.js'
 import type { AnyChallenge, ChallengeFacts } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
@@ -23,7 +24,7 @@ export type { TokenPurpose } from './tokens/tokens.js'
 
 /** How a hosted solve runs. */
 export interface HostedSolve {
-  readonly signal?: AbortSignal | undefined
+  readonly signal?: AbortWatch | undefined
   /** How long it may queue for rate and slots, in ms; in place of `policy.budget.wait`. */
   readonly waitMs: number
   /**
@@ -43,7 +44,7 @@ export interface TaskHost extends Pick<GuardContext, 'name' | 'clock' | 'ownerId
    * The grant that a token or a handle stands for.
    * @throws as `Guard.verifyToken`
    */
-  verify(token: string, purpose: TokenPurpose): Promise<Grant>
+  verify(token: string, purpose: TokenPurpose): MaybePromise<Grant>
   /** The service whose dialect a token's clients speak, where the token states one. */
   wire(grant: Grant): ServiceName | undefined
   /**

@@ -1,3 +1,4 @@
+import type { AbortWatch } from '../base/abort.js'
 import { isPromise, type MaybePromise } from '../base/async.js'
 import type { Clock } from '../base/clock.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
@@ -37,9 +38,9 @@ export interface SecretCache {
    * @param signal ends this caller's wait, but not the fetch, which other callers may await too
    * @throws DeniedError of the secret layer
    */
-  get(signal?: AbortSignal): MaybePromise<SecretVersions>
+  get(signal?: AbortWatch): MaybePromise<SecretVersions>
   /** Fetches again, for a key that the service refused. Never resolves with a stale value. */
-  refresh(signal?: AbortSignal): Promise<SecretVersions>
+  refresh(signal?: AbortWatch): Promise<SecretVersions>
   /** The versions that `get` may still return, also while the store is down; undefined once they are too old. */
   usable(): SecretVersions | undefined
   /** Whether `peek` would return the versions at that time. Fetches nothing. @param at wall-clock ms */
@@ -227,7 +228,7 @@ function unavailable(provider: SecretProvider, reason: string): DeniedError {
 }
 
 /** Waits until the promise settles or the signal aborts, whichever is first. */
-function waitFor<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+function waitFor<T>(promise: Promise<T>, signal: AbortWatch | undefined): Promise<T> {
   if (!signal) return promise
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(new SolveguardError('SOLVE_ABORTED', 'Aborted while waiting for the key.'))

@@ -63,6 +63,12 @@ export class SigningKeys {
     )
   }
 
+  /** Whether a key of that name is there, as far as is known without asking the store. */
+  isFresh(kid: string): boolean {
+    const versions = this.#cache.peek(this.#clock.now())
+    return versions !== undefined && this.#in(versions, kid) !== undefined
+  }
+
   /** Another process may have the next key already. */
   async #afterRotation(kid: string): Promise<SigningKey | undefined> {
     if (this.#clock.monotonic() < this.#refreshedAt + REFRESH_EVERY_MS) return undefined

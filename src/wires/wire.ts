@@ -141,6 +141,8 @@ export function toStrings(values: Readonly<Record<string, unknown>>): Record<str
 
 /** The fields of a JSON object; undefined if the text is not one. */
 export function parseObject(text: string): Record<string, unknown> | undefined {
+  // Most texts that are no object are empty: an error, with its stack, would take longer than the rest of a request.
+  if (!/^\s*\{/.test(text)) return undefined
   try {
     const parsed: unknown = JSON.parse(text)
     return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)

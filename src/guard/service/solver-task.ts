@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../../base/async.js'
 import type { Answer, Family, Variant } from '../../base/challenge.js'
 import type { SolveguardError } from '../../base/errors.js'
 import type { Transport } from '../../egress/transport.js'
@@ -85,10 +86,10 @@ export interface SubmittedTask {
 /** Is called with each task that a service accepts for a solve. */
 export interface SubmitObserver {
   /**
-   * From now on the service may accept a task.
+   * From now on the service may accept a task. It is called once the returned promise has resolved.
    * @throws SolveguardError if the task must not be submitted: its id could not be stored
    */
-  begin(task: Omit<SubmittedTask, 'taskId'>): void
+  begin(task: Omit<SubmittedTask, 'taskId'>): MaybePromise<void>
   /** The service has accepted a task. The first poll waits for the returned promise, which never rejects. */
   onSubmitted(task: SubmittedTask): Promise<void>
   /** The service can no longer accept a task. */

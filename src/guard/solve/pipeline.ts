@@ -1,3 +1,4 @@
+import type { AbortWatch } from '../../base/abort.js'
 import { isPromise } from '../../base/async.js'
 import { withCallerInStack } from '../../base/caller-stack.js'
 import { type AnyChallenge, type ChallengeFacts, isPicture, withoutPictures } from '../../base/challenge.js'
@@ -52,7 +53,8 @@ const CLOSE_TIMEOUT_MS = 5_000
 const noop = (): void => {}
 
 /** Options of a solve that only this package sets. */
-export interface PipelineOptions extends SolveOptions {
+export interface PipelineOptions extends Omit<SolveOptions, 'signal'> {
+  readonly signal?: AbortWatch | undefined
   /**
    * How long the solve may queue for rate and slots, in ms.
    * @default `policy.budget.wait`
@@ -183,7 +185,7 @@ export class SolvePipeline {
   }
 
   /** Runs the job. Its caller's promise is settled once: by the outcome, the deadline, the signal, or `close`. */
-  #start(job: Job, challenge: AnyChallenge, signal: AbortSignal | undefined): Promise<Solution> {
+  #start(job: Job, challenge: AnyChallenge, signal: AbortWatch | undefined): Promise<Solution> {
     const { clock } = this.#deps
     let resolve: (solution: Solution) => void = noop
     const answered = new Promise<Solution>((yes, no) => {
@@ -230,7 +232,8 @@ export class SolvePipeline {
 
         let outcome: TaskOutcome
         try {
-          job.submitObserver?.begin(submittedTask(job))
+          const beginning = job.submitObserver?.begin(submittedTask(job))
+          if (beginning) await beginning
           const submitted = await this.#client.submit(job, challenge, job.grant.pageProxy())
           if (submitted.kind === 'submitted') {
             this.#attachTask(job, submitted.taskId)

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { AbortWatch } from '../../base/abort.js'
 import { isPromise } from '../../base/async.js'
 import type { Answer, Challenge } from '../../base/challenge.js'
 import { SolveguardError } from '../../base/errors.js'
@@ -27,6 +28,11 @@ export interface ProofOfWorkDeps extends AuditEventDeps, Pick<GuardContext, 'clo
   readonly recorder: Pick<Recorder, 'writeOrDeny' | 'write'>
 }
 
+/** The options of a solve that are about work in the browser. */
+interface WorkOptions extends Pick<SolveOptions, 'runProofOfWork'> {
+  readonly signal?: AbortWatch | undefined
+}
+
 /**
  * Solves that need no solver: the browser computes a proof of work. Like every solve they pass the free layers, are
  * recorded, and have a deadline. They have no key, no call, no reservation and no cost.
@@ -45,7 +51,7 @@ export class ProofOfWork {
     grant: GrantContext,
     challenge: Challenge,
     admitted: AdmittedPage,
-    { runProofOfWork, signal }: SolveOptions,
+    { runProofOfWork, signal }: WorkOptions,
   ): Promise<Solution> {
     if (!runProofOfWork) throw noSolver(challenge)
     const { clock, recorder } = this.#deps
@@ -92,7 +98,7 @@ export class ProofOfWork {
   /** Runs the work until it is done, its time is up, the caller aborts, or the guard closes. */
   #within(
     ms: number,
-    signal: AbortSignal | undefined,
+    signal: AbortWatch | undefined,
     runProofOfWork: NonNullable<SolveOptions['runProofOfWork']>,
   ): Promise<Answer> {
     return new Promise<Answer>((resolve, reject) => {

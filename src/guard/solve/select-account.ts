@@ -1,3 +1,4 @@
+import type { AbortWatch } from '../../base/abort.js'
 import { isPromise, type MaybePromise } from '../../base/async.js'
 import type { AnyChallenge } from '../../base/challenge.js'
 import { type Code, DeniedError, messageOf, SolveguardError } from '../../base/errors.js'
@@ -77,7 +78,7 @@ export class AccountSelector {
     challenge: AnyChallenge,
     from: number,
     rejectedAccounts: SolveguardError[],
-    signal?: AbortSignal,
+    signal?: AbortWatch,
   ): MaybePromise<SelectedAccount | undefined> {
     const { accounts } = this.#deps
     for (let index = from; index < accounts.length; index++) {
@@ -187,7 +188,7 @@ export class AccountSelector {
   }
 
   /** The key for a solve. Synchronous if the secret is cached. */
-  #key(grant: GrantContext, account: Account, signal: AbortSignal | undefined): MaybePromise<SecretVersion> {
+  #key(grant: GrantContext, account: Account, signal: AbortWatch | undefined): MaybePromise<SecretVersion> {
     const { clock, keyRegistry } = this.#deps
     const { secrets, keys } = account
     const now = clock.now()

@@ -161,10 +161,11 @@ export class GuardTokens {
    * @throws DeniedError `HANDLE_UNKNOWN`, `LEDGER_UNAVAILABLE`; `RATE_EXCEEDED` while too many unknown ones are tried
    */
   async resolve(text: string): Promise<string> {
-    if (typeof text !== 'string' || !isHandle(text)) return text
-    const { name, clock, ledger } = this.#deps
-    const known = this.#byHandle.get(text)
+    // Verifying says what is wrong with it.
+    if (typeof text !== 'string') return text
+    const known = this.tokenOf(text)
     if (known !== undefined) return known
+    const { name, clock, ledger } = this.#deps
     const unknown = this.#unknownNow()
     if (unknown.count >= MAX_UNKNOWN_HANDLES) {
       const message = `${MAX_UNKNOWN_HANDLES} handles that are not known were tried within a second: try again.`
@@ -196,17 +197,39 @@ export class GuardTokens {
    * @throws as `Guard.verifyToken`
    */
   async verify(token: string, purpose: TokenPurpose, known?: VerifiedToken): Promise<VerifiedToken> {
-    const { name, clock } = this.#deps
-    const verified = known ?? (await verifyToken(token, name, this.#keys))
+    const verified = known ?? (await verifyToken(token, this.#deps.name, this.#keys))
     // A key that was taken out of the store since ends its tokens.
     if (known !== undefined) await this.#keys.find(known.kid)
-    const { afterExpiryMs, ...check } = PURPOSES[purpose === 'describe' ? 'spend' : purpose]
-    checkTimes(verified, { now: clock.now(), keyTime: this.#deps.keyTime() - afterExpiryMs })
+    this.#checkTimes(verified, purpose)
     if (purpose === 'describe') return verified
-    // Polls are most of the traffic of a broker: most of them wait for nothing.
-    if (check.staleOk && this.#revocations.isKnown(check.maxAgeMs)) this.#revocations.checkKnown(verified.links)
-    else await this.#ask(() => this.#revocations.check(verified.links, check))
+    await this.#ask(() => this.#revocations.check(verified.links, PURPOSES[purpose]))
     return verified
+  }
+
+  /**
+   * The same, for a token that was verified before, where nothing has to be waited for: submits and polls are most of
+   * the traffic of a broker.
+   *
+   * @returns false where the store of the keys, or the ledger, has to be asked
+   * @throws as `Guard.verifyToken`
+   */
+  isGoodNow(verified: VerifiedToken, purpose: TokenPurpose): boolean {
+    if (purpose === 'describe' || !this.#keys.isFresh(verified.kid)) return false
+    const { staleOk, maxAgeMs } = PURPOSES[purpose]
+    if (!staleOk || !this.#revocations.isKnown(maxAgeMs)) return false
+    this.#checkTimes(verified, purpose)
+    this.#revocations.checkKnown(verified.links)
+    return true
+  }
+
+  /** The token that a text stands for, where this process knows it. */
+  tokenOf(text: string): string | undefined {
+    return isHandle(text) ? this.#byHandle.get(text) : text
+  }
+
+  #checkTimes(verified: VerifiedToken, purpose: TokenPurpose): void {
+    const { afterExpiryMs } = PURPOSES[purpose === 'describe' ? 'spend' : purpose]
+    checkTimes(verified, { now: this.#deps.clock.now(), keyTime: this.#deps.keyTime() - afterExpiryMs })
   }
 
   /** Counts a denial of `verifyToken`, and records it: the first of its kind at once, others like it together. */
