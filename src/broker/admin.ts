@@ -1,12 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { SolveguardError } from '../base/errors.js'
+import { VERSION } from '../base/version.js'
 import type { Guard } from '../guard/types.js'
 import type { Duration } from '../policy/duration.js'
 import type { NarrowingInput } from '../policy/schema.js'
 import { SERVICE_NAMES } from '../wires/services.js'
 import { errorReply, parseBody } from './api.js'
 import { MAX_CREDENTIAL_LENGTH } from './auth.js'
+import { type DescribedRoute, openApiOf } from './openapi.js'
 import { addressOf, credentialIn, isFromBrowser } from './read-request.js'
 import { type BrokerHandler, type BrokerRequest, type BrokerResponse, jsonReply, textReply } from './types.js'
 
@@ -25,6 +27,8 @@ const handleShape = z.strictObject({ token: z.string().max(MAX_CREDENTIAL_LENGTH
 const revokeShape = z.strictObject({ id: z.string().max(64) })
 const pauseShape = z.strictObject({ reason: z.string().max(500).optional(), ...target })
 const resumeShape = z.strictObject(target)
+const issuedShape = z.object({ id: z.string(), expiresAt: z.string().describe('ISO 8601') })
+const doneShape = z.object({ done: z.literal(true) })
 
 /** The paths of the admin interface. */
 export const ADMIN_PATHS = {
@@ -34,6 +38,7 @@ export const ADMIN_PATHS = {
   pause: '/v1/pause',
   resume: '/v1/resume',
   status: '/v1/status',
+  openapi: '/openapi.json',
 } as const
 
 const MIN_LENGTH = 32
@@ -61,42 +66,102 @@ function isRepeated(text: string): boolean {
   return runs > text.length / 2
 }
 
+interface AdminRoute extends DescribedRoute {
+  /** @returns undefined where there is nothing to say but that it is done */
+  answer(request: BrokerRequest): Promise<unknown>
+}
+
+function routesOf(guard: AdminGuard): readonly AdminRoute[] {
+  const routes: readonly AdminRoute[] = [
+    {
+      method: 'POST',
+      path: ADMIN_PATHS.tokens,
+      summary: 'Issues a token, and with `handle` a handle for it.',
+      request: issueShape,
+      response: issuedShape.extend({ token: z.string(), handle: z.string().optional() }),
+      answer: async (request) => {
+        const { policy = {}, ttl, ...options } = parseBody(request, issueShape)
+        const { token, handle, id, expiresAt } = await guard.issueToken(policy as NarrowingInput, {
+          ...options,
+          ...(ttl !== undefined && { ttl: ttl as Duration }),
+        })
+        return { token, ...(handle !== undefined && { handle }), id, expiresAt }
+      },
+    },
+    {
+      method: 'POST',
+      path: ADMIN_PATHS.handle,
+      summary: 'Makes a handle for a token that there is.',
+      request: handleShape,
+      response: issuedShape.extend({ handle: z.string() }),
+      answer: async (request) => {
+        const { handle, id, expiresAt } = await guard.issueHandle(parseBody(request, handleShape).token)
+        return { handle, id, expiresAt }
+      },
+    },
+    {
+      method: 'POST',
+      path: ADMIN_PATHS.revoke,
+      summary: 'Revokes a link of tokens, by its id, and with it every token below.',
+      request: revokeShape,
+      response: doneShape,
+      answer: async (request) => guard.revokeToken(parseBody(request, revokeShape).id),
+    },
+    {
+      method: 'POST',
+      path: ADMIN_PATHS.pause,
+      summary: 'Pauses the guard, or a subject or a token, in every process.',
+      request: pauseShape,
+      response: doneShape,
+      answer: async (request) => {
+        const { reason, ...of } = parseBody(request, pauseShape)
+        await guard.pause(reason, of)
+      },
+    },
+    {
+      method: 'POST',
+      path: ADMIN_PATHS.resume,
+      summary: 'Ends a pause of the guard, of a subject or of a token.',
+      request: resumeShape,
+      response: doneShape,
+      answer: async (request) => guard.resume(parseBody(request, resumeShape)),
+    },
+    {
+      method: 'GET',
+      path: ADMIN_PATHS.status,
+      summary: 'The state of the guard; amounts in micro-dollars.',
+      response: z.looseObject({}),
+      answer: async () => guard.status(),
+    },
+    {
+      method: 'GET',
+      path: ADMIN_PATHS.openapi,
+      summary: 'This description.',
+      response: z.looseObject({}),
+      answer: async () => openApiOf(TITLE, DESCRIPTION, VERSION, routes),
+    },
+  ]
+  return routes
+}
+
+const TITLE = 'solveguard admin'
+const DESCRIPTION = "The operator's interface of a broker, on its own listener. The token is the admin token."
+
 /** The admin interface, for a listener of its own. Every request has the admin token as `Authorization: Bearer`. */
 export function adminHandler(guard: AdminGuard, token: string): BrokerHandler {
   const wanted = digest(token)
-  const routes: Readonly<Record<string, (request: BrokerRequest) => Promise<unknown>>> = {
-    [`POST ${ADMIN_PATHS.tokens}`]: async (request) => {
-      const { policy = {}, ttl, ...options } = parseBody(request, issueShape)
-      const issued = await guard.issueToken(policy as NarrowingInput, {
-        ...options,
-        ...(ttl !== undefined && { ttl: ttl as Duration }),
-      })
-      const { id, handle, expiresAt } = issued
-      return { token: issued.token, ...(handle !== undefined && { handle }), id, expiresAt }
-    },
-    [`POST ${ADMIN_PATHS.handle}`]: async (request) => {
-      const { handle, id, expiresAt } = await guard.issueHandle(parseBody(request, handleShape).token)
-      return { handle, id, expiresAt }
-    },
-    [`POST ${ADMIN_PATHS.revoke}`]: async (request) => guard.revokeToken(parseBody(request, revokeShape).id),
-    [`POST ${ADMIN_PATHS.pause}`]: async (request) => {
-      const { reason, ...of } = parseBody(request, pauseShape)
-      await guard.pause(reason, of)
-    },
-    [`POST ${ADMIN_PATHS.resume}`]: async (request) => guard.resume(parseBody(request, resumeShape)),
-    [`GET ${ADMIN_PATHS.status}`]: async () => guard.status(),
-  }
+  const routes = routesOf(guard)
+  const byName = new Map(routes.map((route) => [`${route.method} ${route.path}`, route]))
   return async (request): Promise<BrokerResponse> => {
     if (isFromBrowser(request)) return textReply(403, 'No requests that a browser makes for a page are answered here.')
     const given = credentialIn(request)
     if (given === undefined || !timingSafeEqual(digest(given), wanted)) {
       return jsonReply(401, { code: 'TOKEN_INVALID', message: 'Send the admin token as Authorization: Bearer.' })
     }
-    const name = `${request.method} ${addressOf(request)?.path}`
-    const route = Object.hasOwn(routes, name) ? routes[name] : undefined
-    if (!route) return textReply(404, `There is nothing at this address; there is: ${Object.keys(routes).join(', ')}.`)
+    const route = byName.get(`${request.method} ${addressOf(request)?.path}`)
+    if (!route) return textReply(404, `There is nothing at this address; there is: ${[...byName.keys()].join(', ')}.`)
     try {
-      return jsonReply(200, (await route(request)) ?? { done: true })
+      return jsonReply(200, (await route.answer(request)) ?? { done: true })
     } catch (error) {
       return errorReply(error)
     }

@@ -9,26 +9,61 @@ import {
   solveRequestShape,
 } from '../wires/broker.js'
 
-/**
- * The description of the broker's own interface (https://spec.openapis.org/oas/v3.1.0). The services' interfaces are
- * described by the services.
- */
-export function openApi(version: string): object {
+/** A route, as it is described. */
+export interface DescribedRoute {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  /** What it does, in a sentence. */
+  readonly summary: string
+  /** Its body. @default none */
+  readonly request?: z.ZodType | undefined
+  /** What it replies, where it succeeds. */
+  readonly response: z.ZodType
+}
+
+/** The description of an interface all of whose routes take and give JSON, for its own bearer token. */
+export function openApiOf(title: string, description: string, version: string, routes: readonly DescribedRoute[]) {
+  const paths: Record<string, Record<string, object>> = {}
+  for (const { method, path, summary, request, response } of routes) {
+    const done = { description: 'Done', content: { 'application/json': { schema: schemaOf(response) } } }
+    const responses = { 200: done, ...errorResponses() }
+    paths[path] = {
+      ...paths[path],
+      [method.toLowerCase()]: { summary, ...(request && { requestBody: body(request) }), responses },
+    }
+  }
+  return { openapi: OPENAPI, info: { title, version, description }, ...BY_TOKEN, paths }
+}
+
+const OPENAPI = '3.1.0'
+const BY_TOKEN = {
+  components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+  security: [{ token: [] }],
+}
+
+function errorResponses(): object {
   const error = {
     description: 'The error, with its code',
     content: { 'application/json': { schema: schemaOf(errorShape) } },
   }
-  const errors = { 400: error, 401: error, 403: error, 429: error, 503: error }
+  return { 400: error, 401: error, 403: error, 429: error, 503: error }
+}
+
+/**
+ * The description of the broker's own interface (https://spec.openapis.org/oas/v3.1.0). The services' interfaces are
+ * described by the services, and the operator's by its own listener.
+ */
+export function openApi(version: string): object {
+  const errors = errorResponses()
   const text = (description: string) => ({ description, content: { 'text/plain': { schema: { type: 'string' } } } })
   return {
-    openapi: '3.1.0',
+    openapi: OPENAPI,
     info: {
       title: 'solveguard broker',
       version,
       description: "The broker's own interface. Clients of the services use the services' own, at the same address.",
     },
-    components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
-    security: [{ token: [] }],
+    ...BY_TOKEN,
     paths: {
       [BROKER_PATHS.solve]: {
         post: {

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { ADMIN_PATHS } from '../../src/broker/admin.js'
 import { startBroker } from '../../src/broker/server.js'
 import { usd } from '../../src/policy/money.js'
 import { describeToken, narrowToken } from '../../src/tokens/index.js'
+import { BROKER_PATHS } from '../../src/wires/broker.js'
 import { after, rig } from '../guard/support.js'
+import { leaks } from '../support/key-leaks.js'
 import { PAGE, SITEKEY } from './support.js'
 
 const ADMIN = '5f2c9a71e0b84d36a7c1f08e92d4b65b'
@@ -108,5 +111,53 @@ describe('a holder of a token', () => {
     expect(await submit(reply.token)).toBe('ERROR_ZERO_BALANCE')
     const wider = await call(`${broker.url}/v1/tokens/narrow`, token, { policy: { budget: { perDay: usd(5) } } })
     expect(wider).toMatchObject({ status: 401, reply: { code: 'TOKEN_WIDENED' } })
+  })
+})
+
+const METHODS = ['GET', 'POST', 'PUT', 'DELETE'] as const
+
+/** The routes that a description has, and those that are found at the paths that there are. */
+async function routesOf(base: string, token: string, paths: readonly string[]) {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  const description = await (await fetch(`${base}/openapi.json`, { headers })).json()
+  const described: string[] = []
+  for (const [path, item] of Object.entries<Record<string, unknown>>(description.paths)) {
+    described.push(...Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`))
+  }
+  const found: string[] = []
+  for (const path of new Set([...paths, ...Object.keys(description.paths)])) {
+    for (const method of METHODS) {
+      // Of another shape than any request: nothing is done.
+      const body = method === 'GET' ? {} : { body: '[]' }
+      const { status } = await fetch(base + path, { method, headers, ...body })
+      if (status !== 404) found.push(`${method} ${path}`)
+    }
+  }
+  return { description, described: described.sort(), found: found.sort() }
+}
+
+describe('the description of an interface', () => {
+  it('has every route of the admin listener and no other, is for the admin token alone, and has nothing secret', async () => {
+    const { admin, broker, call, guard, service } = await withAdmin()
+    const { token } = await guard.issueToken({})
+    for (const other of [token, 'x']) expect((await call(`${admin}/openapi.json`, other)).status).toBe(401)
+    const { description, described, found } = await routesOf(admin, ADMIN, Object.values(ADMIN_PATHS))
+    expect(described).toEqual(found)
+    expect(described).toContain('POST /v1/tokens/handle')
+    const text = JSON.stringify(description)
+    for (const secret of [ADMIN, service.key, token]) expect(leaks(secret, text)).toEqual([])
+    expect(text).not.toMatch(/"(?:examples?|default)":|[A-Za-z0-9_-]{32}/)
+    expect(broker.adminUrl).toBe(admin)
+  })
+
+  it("has every route of the broker's own interface that needs a token, and no other", async () => {
+    const { broker, guard, service } = await withAdmin()
+    const { token } = await guard.issueToken({})
+    const { description, described, found } = await routesOf(broker.url, token, Object.values(BROKER_PATHS))
+    const ofVersion1 = (names: readonly string[]) => names.filter((name) => name.includes(' /v1/'))
+    expect(ofVersion1(described)).toEqual(ofVersion1(found))
+    const text = JSON.stringify(description)
+    for (const secret of [ADMIN, service.key, token]) expect(leaks(secret, text)).toEqual([])
+    expect(text).not.toMatch(/"(?:examples?|default)":/)
   })
 })
