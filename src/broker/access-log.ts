@@ -19,6 +19,15 @@ export interface AnsweredRequest {
   readonly facts: RequestFacts | undefined
 }
 
+/** A CONNECT that was answered. */
+export interface AnsweredConnect {
+  /** The host, where it is one that the broker or its operator names, or one to which a tunnel leads. */
+  readonly host: string | undefined
+  readonly status: number
+  /** Identifies the token of a tunnel to another host. */
+  readonly tokenId?: string | undefined
+}
+
 /** What is logged in place of anything that a client may have chosen. */
 const OTHER = '(other)'
 const PATHS = new Set([
@@ -44,6 +53,35 @@ export function writeAccessLine(logger: Logger, request: AnsweredRequest): void 
     durationMs: Math.round(durationMs),
     ...facts,
   }
+  write(logger, fields)
+}
+
+/** Writes a line for a CONNECT, when it is answered. Any text can stand where its host does, a token too. */
+export function writeConnectLine(
+  logger: Logger,
+  connect: AnsweredConnect & { readonly remote: string; readonly durationMs: number },
+): void {
+  const { host = OTHER, status, tokenId, remote, durationMs } = connect
+  write(logger, {
+    event: 'connect',
+    method: 'CONNECT',
+    host,
+    remote: isIP(remote) ? remote : OTHER,
+    status,
+    durationMs: Math.round(durationMs),
+    ...(tokenId !== undefined && { tokenId }),
+  })
+}
+
+/** A name that a client has chosen, to which a tunnel leads: a token may be among its labels. */
+export function hostWithoutKeys(host: string): string {
+  return isIP(host) ? host : host.replace(LONG_LABEL, '(masked)')
+}
+
+/** As long as half a handle or key: most names of hosts have shorter parts. */
+const LONG_LABEL = /[\w-]{16,}/g
+
+function write(logger: Logger, fields: Record<string, unknown>): void {
   try {
     logger.info(fields, 'answered')
   } catch (error) {

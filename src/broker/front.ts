@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -14,7 +15,14 @@ const TLS_HANDSHAKE = 0x16
 export interface FrontTls {
   certificate(): { readonly cert: string; readonly key: string }
   /** Certificates (PEM) of the authorities of clients: a client without a certificate of theirs is refused. */
-  readonly clientCa?: string | undefined
+  readonly clientCa?: (() => string) | undefined
+}
+
+/** @throws Error for a text that is no certificates in PEM, which TLS would take for no authority at all */
+export function checkAuthorities(ca: string): void {
+  const all = ca.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)
+  if (!all) throw new Error('no certificate in PEM')
+  for (const each of all) new X509Certificate(each)
 }
 
 /** @throws Error for a certificate that cannot be used with its key */
@@ -105,13 +113,14 @@ export class Front implements Tunnels {
 
   #tlsServer(certificates: FrontTls): tls.Server {
     const { clientCa } = certificates
-    const shared = { minVersion: 'TLSv1.2', ...(clientCa && { ca: clientCa }) } as const
-    let { cert, key } = certificates.certificate()
+    const wanted = () => {
+      const { cert, key } = certificates.certificate()
+      return { minVersion: 'TLSv1.2', cert, key, ca: clientCa?.() } as const
+    }
+    let used = wanted()
     const secure = tls.createServer(
       {
-        ...shared,
-        cert,
-        key,
+        ...used,
         handshakeTimeout: HANDSHAKE_MS,
         ALPNProtocols: ['http/1.1'],
         rejectUnauthorized: true,
@@ -121,10 +130,11 @@ export class Front implements Tunnels {
     )
     secure.on('tlsClientError', (_, socket) => socket.destroy())
     secure.prependListener('connection', () => {
-      const now = certificates.certificate()
-      if (now.cert === cert) return
-      ;({ cert, key } = now)
-      secure.setSecureContext({ ...shared, cert, key })
+      const now = wanted()
+      if (now.cert === used.cert && now.ca === used.ca) return
+      used = now
+      // Sessions of the context before cannot be taken up again: their clients show a certificate anew.
+      secure.setSecureContext(now)
     })
     return secure
   }

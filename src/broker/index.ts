@@ -1,5 +1,5 @@
 /** The broker: clients of the solver services with tokens in place of keys. `solveguard/broker`. */
-export type { CertificateFiles } from './certificate-files.js'
+export type { AuthorityFile, CertificateFiles } from './certificate-files.js'
 export type { ClientCallbackOptions } from './deliveries.js'
 export type { ProxyOptions } from './proxy.js'
 export { type Broker, type BrokerOptions, type CloseOptions, startBroker } from './server.js'

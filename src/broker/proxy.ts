@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { SolveguardError } from '../base/errors.js'
+import { type AnsweredConnect, hostWithoutKeys } from './access-log.js'
 import { type Authenticate, MAX_CREDENTIAL_LENGTH } from './auth.js'
 import { serviceOfHost } from './dialects.js'
 import type { Tunnels } from './front.js'
@@ -32,8 +33,8 @@ export interface ProxyOptions {
 /** Where a CONNECT leads. */
 type Route =
   | { readonly kind: 'here'; readonly host: string }
-  | { readonly kind: 'tunnel'; readonly host: string; readonly port: number }
-  | { readonly kind: 'refused'; readonly sentence: string }
+  | { readonly kind: 'tunnel'; readonly host: string; readonly port: number; readonly named: boolean }
+  | { readonly kind: 'refused'; readonly sentence: string; readonly host?: string }
 
 /** The broker as a forward proxy: CONNECT to a service's host ends here, and leads nowhere else but to named hosts. */
 export class ForwardProxy {
@@ -48,20 +49,35 @@ export class ForwardProxy {
     this.#authenticate = authenticate
   }
 
-  async connect(request: IncomingMessage, socket: Duplex, tunnels: Tunnels): Promise<void> {
+  /** @param answered called once, with what the access log says of it */
+  async connect(
+    request: IncomingMessage,
+    socket: Duplex,
+    tunnels: Tunnels,
+    answered: (answer: AnsweredConnect) => void = () => {},
+  ): Promise<void> {
     tunnels.track(socket)
     const credential = credentialIn(request, 'proxy-authorization')
     const route = this.route(request.url ?? '')
-    if (route.kind === 'refused') return refuse(socket, '403 Forbidden', route.sentence)
+    if (route.kind === 'refused') {
+      answered({ host: route.host, status: 403 })
+      return refuse(socket, '403 Forbidden', route.sentence)
+    }
     if (route.kind === 'here') {
+      // The requests within have lines of their own, with the token.
+      answered({ host: route.host, status: 200 })
       socket.write(ESTABLISHED)
       tunnels.end(socket, { host: route.host, ...(credential !== undefined && { credential }) })
       return
     }
+    // Not before its token was found good, and its name was looked up: the host may be any text.
+    const known = route.named ? route.host : undefined
+    let tokenId: string
     try {
       if (!credential || credential.length > MAX_CREDENTIAL_LENGTH) throw new Error('no token')
-      await this.#authenticate(credential, 'read')
+      tokenId = (await this.#authenticate(credential, 'read')).id
     } catch {
+      answered({ host: known, status: 407 })
       const sentence = 'A tunnel to another host needs a token as the password of the proxy.'
       return refuse(
         socket,
@@ -72,9 +88,11 @@ export class ForwardProxy {
     }
     const address = await this.#addresses.addressOf(route.host)
     if (address === undefined) {
+      answered({ host: known, status: 403, tokenId })
       return refuse(socket, '403 Forbidden', `${route.host} has no address that this proxy may reach.`)
     }
-    tunnel(socket, address, route.port, tunnels)
+    const host = known ?? hostWithoutKeys(route.host)
+    tunnel(socket, address, route.port, tunnels, (status) => answered({ host, status, tokenId }))
   }
 
   /** Where a CONNECT to `authority` leads. */
@@ -87,18 +105,23 @@ export class ForwardProxy {
     const host = url.hostname.replace(/\.$/, '').replace(/^\[|\]$/g, '')
     if (serviceOfHost(host) !== undefined) {
       if (port === 443) return { kind: 'here', host }
-      return { kind: 'refused', sentence: `This proxy answers for ${host} on port 443 only.` }
+      return { kind: 'refused', sentence: `This proxy answers for ${host} on port 443 only.`, host }
     }
-    if (this.#rules.some((rule) => rule(host, port))) return { kind: 'tunnel', host, port }
+    const rule = this.#rules.find(({ allows }) => allows(host, port))
+    if (rule) return { kind: 'tunnel', host, port, named: this.#rules.some(({ name }) => name === host) }
     return { kind: 'refused', sentence: `This proxy leads to the solving services only, not to ${host}:${port}.` }
   }
 }
 
-type Rule = (host: string, port: number) => boolean
+interface Rule {
+  /** The host, where it names one. */
+  readonly name?: string
+  allows(host: string, port: number): boolean
+}
 
 function ruleOf(text: string): Rule {
-  if (text === '*') return (_, port) => port === 443
-  if (text === '*:*') return () => true
+  if (text === '*') return { allows: (_, port) => port === 443 }
+  if (text === '*:*') return { allows: () => true }
   const [, star, name = '', digits = '443'] = /^(\*\.)?(\[[\da-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?$/i.exec(text) ?? []
   const url = name && URL.canParse(`http://${name}/`) ? new URL(`http://${name}/`) : undefined
   if (!url) {
@@ -109,12 +132,19 @@ function ruleOf(text: string): Rule {
   }
   const named = url.hostname.replace(/\.$/, '').replace(/^\[|\]$/g, '')
   const wanted = Number(digits)
-  return (host, port) => port === wanted && (star ? host.endsWith(`.${named}`) : host === named)
+  if (star) return { allows: (host, port) => port === wanted && host.endsWith(`.${named}`) }
+  return { name: named, allows: (host, port) => port === wanted && host === named }
 }
 
 const ESTABLISHED = 'HTTP/1.1 200 Connection established\r\n\r\n'
 
-function tunnel(socket: Duplex, host: string, port: number, tunnels: Tunnels): void {
+function tunnel(
+  socket: Duplex,
+  host: string,
+  port: number,
+  tunnels: Tunnels,
+  answered: (status: number) => void,
+): void {
   const onward = connect({ host, port, timeout: CONNECT_MS })
   tunnels.track(onward)
   const end = (): void => {
@@ -125,11 +155,13 @@ function tunnel(socket: Duplex, host: string, port: number, tunnels: Tunnels): v
   socket.once('close', end)
   let isOpen = false
   onward.once('close', () => {
-    if (isOpen) end()
-    else refuse(socket, '502 Bad Gateway', `No connection to ${host}:${port}.`)
+    if (isOpen) return end()
+    answered(502)
+    refuse(socket, '502 Bad Gateway', `No connection to ${host}:${port}.`)
   })
   onward.once('connect', () => {
     isOpen = true
+    answered(200)
     onward.setTimeout(IDLE_MS)
     socket.write(ESTABLISHED)
     socket.pipe(onward).pipe(socket)

@@ -12,12 +12,13 @@ import type { Guard } from '../guard/types.js'
 import { type Duration, durationMs } from '../policy/duration.js'
 import { check } from '../policy/schema.js'
 import { duration } from '../policy/shapes.js'
+import { type AnsweredConnect, writeConnectLine } from './access-log.js'
 import { adminHandler, checkAdminToken } from './admin.js'
 import { OwnInterface } from './api.js'
 import { type Authenticate, tokenAuthentication } from './auth.js'
-import { type CertificateFiles, certificateFiles } from './certificate-files.js'
+import { type AuthorityFile, authorityFile, type CertificateFiles, certificateFiles } from './certificate-files.js'
 import { type ClientCallbackOptions, Deliveries } from './deliveries.js'
-import { checkCertificate, Front, type FrontOptions, type FrontTls } from './front.js'
+import { checkAuthorities, checkCertificate, Front, type FrontOptions, type FrontTls } from './front.js'
 import { createHandler } from './handler.js'
 import { createListener, type FastifyModule, loadFastify } from './listener.js'
 import { Metrics } from './metrics.js'
@@ -90,11 +91,12 @@ export interface BrokerOptions {
    */
   names?: readonly string[] | undefined
   /**
-   * Certificates (PEM) of the authorities of clients: a connection needs a certificate of theirs (mutual TLS).
+   * Certificates (PEM) of the authorities of clients: a new connection needs a certificate of theirs (mutual TLS). Or
+   * the file of them, which is read again when it changes.
    *
    * @default none
    */
-  clientCa?: string | undefined
+  clientCa?: string | AuthorityFile | undefined
   /**
    * The folder of the private authority.
    *
@@ -199,7 +201,11 @@ const shape = z.strictObject({
     )
     .optional(),
   names: z.array(z.string().regex(/^[\w.:-]+$/, { error: 'expected a host name or an address' })).optional(),
-  clientCa: z.string({ error: 'expected certificates in PEM' }).optional(),
+  clientCa: z
+    .union([z.string(), z.strictObject({ caFile: z.string() })], {
+      error: 'expected certificates in PEM, or { caFile }',
+    })
+    .optional(),
   stateDir: z.string({ error: 'expected a folder' }).optional(),
   proxy: z
     .union([
@@ -262,7 +268,7 @@ export async function startBrokerOver(options: BrokerOptions, { fastify }: Fasti
   const deliveries = checked.callbacks && new Deliveries(checked.callbacks, hostOf(guard).clock)
   const { handler, tasks } = brokerHandler(guard, { acceptWaitMs, deliveries })
   const authenticate = tokenAuthentication(hostOf(guard))
-  const proxy = proxyOf(checked.proxy, secured, authenticate)
+  const proxy = proxyOf(checked.proxy, secured, authenticate, hostOf(guard).clock, logger)
   const fronts: Front[] = []
   const app = createListener({
     fastify,
@@ -316,14 +322,15 @@ export async function startBrokerOver(options: BrokerOptions, { fastify }: Fasti
 
 /** @throws SolveguardError `CONFIG_INVALID`, `BROKER_UNSAFE` */
 function tlsOf(
-  { tls, names = [], clientCa, stateDir }: Pick<BrokerOptions, 'tls' | 'names' | 'clientCa' | 'stateDir'>,
+  { tls, names = [], clientCa: authorities, stateDir }: Pick<BrokerOptions, 'tls' | 'names' | 'clientCa' | 'stateDir'>,
   address: string,
   clock: Clock,
 ): (FrontTls & { readonly caFile?: string }) | undefined {
   if (tls === undefined) {
-    if (clientCa === undefined) return undefined
+    if (authorities === undefined) return undefined
     throw new SolveguardError('CONFIG_INVALID', 'startBroker: clientCa needs tls.')
   }
+  const clientCa = authorities === undefined ? undefined : authoritiesOf(authorities, clock)
   if (tls !== 'private' && 'certFile' in tls) return { certificate: certificateFiles(tls, clock), clientCa }
   if (tls !== 'private') {
     try {
@@ -339,10 +346,22 @@ function tlsOf(
   return { ...privateCa(stateDir === undefined ? defaultStateDir() : resolve(stateDir), own), clientCa }
 }
 
+function authoritiesOf(authorities: string | AuthorityFile, clock: Clock): () => string {
+  if (typeof authorities !== 'string') return authorityFile(authorities, clock)
+  try {
+    checkAuthorities(authorities)
+  } catch (cause) {
+    throw new SolveguardError('CONFIG_INVALID', 'startBroker: clientCa: these are no certificates in PEM.', { cause })
+  }
+  return () => authorities
+}
+
 function proxyOf(
   options: boolean | ProxyOptions | undefined,
   secured: FrontTls | undefined,
   authenticate: Authenticate,
+  clock: Clock,
+  logger: Logger | undefined,
 ): FrontOptions['connect'] {
   if (options === undefined || options === false) return undefined
   if (!secured) {
@@ -352,7 +371,14 @@ function proxyOf(
     )
   }
   const proxy = new ForwardProxy(options === true ? {} : options, authenticate)
-  return (request, socket, tunnels) => void proxy.connect(request, socket, tunnels).catch(() => socket.destroy())
+  return (request, socket, tunnels) => {
+    const startedAt = clock.monotonic()
+    const { remoteAddress: remote = '' } = request.socket
+    const answered = (answer: AnsweredConnect): void => {
+      if (logger) writeConnectLine(logger, { ...answer, remote, durationMs: clock.monotonic() - startedAt })
+    }
+    proxy.connect(request, socket, tunnels, answered).catch(() => socket.destroy())
+  }
 }
 
 /** The handler of a guard's broker, and its tasks. */

@@ -137,7 +137,7 @@ async function routesOf(base: string, token: string, paths: readonly string[]) {
 }
 
 describe('the description of an interface', () => {
-  it('has every route of the admin listener and no other, is for the admin token alone, and has nothing secret', async () => {
+  it('has every route of the admin listener and no other, for the admin token alone, and nothing secret', async () => {
     const { admin, broker, call, guard, service } = await withAdmin()
     const { token } = await guard.issueToken({})
     for (const other of [token, 'x']) expect((await call(`${admin}/openapi.json`, other)).status).toBe(401)

@@ -1,8 +1,19 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Duplex } from 'node:stream'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Code, SolveguardError } from '../../src/base/errors.js'
+import { hostWithoutKeys } from '../../src/broker/access-log.js'
 import type { Authenticate } from '../../src/broker/auth.js'
 import { ForwardProxy, type ProxyOptions } from '../../src/broker/proxy.js'
+import { startBroker } from '../../src/broker/server.js'
+import { after, rig } from '../guard/support.js'
+import { leaks } from '../support/key-leaks.js'
+import { listen } from '../support/loopback.js'
 
 const rejectAll: Authenticate = () => {
   throw new SolveguardError('TOKEN_INVALID' as Code, 'no')
@@ -138,3 +149,97 @@ async function connectTo(authority: string, addresses: readonly string[], token 
   await ended
   return { reply: parts.join(''), asked }
 }
+
+/** A broker with a forward proxy, what it logs, and a CONNECT to it as raw as a client likes. */
+async function loggedProxy(proxy: ProxyOptions) {
+  const folder = mkdtempSync(join(tmpdir(), 'broker-connect-'))
+  after(async () => rmSync(folder, { recursive: true }))
+  const { guard } = await rig()
+  const lines: Record<string, unknown>[] = []
+  const line = (fields: object) => void lines.push({ ...fields })
+  const logger = { debug: () => {}, info: line, warn: () => {} }
+  const broker = await startBroker({ guard, logger, proxy, tls: 'private', stateDir: folder })
+  after(() => broker.close())
+  const { token, handle = '', id } = await guard.issueToken({}, { ttl: '15m', handle: true })
+  const request = async (authority: string, password = ''): Promise<string> => {
+    const socket = connect(Number(new URL(broker.url).port), '127.0.0.1')
+    const login = password && `Proxy-Authorization: Basic ${btoa(`${handle}:${password}`)}\r\n`
+    socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${login}\r\n`)
+    const [first] = await Promise.race([once(socket, 'data'), once(socket, 'close').then(() => [''])])
+    socket.destroy()
+    return String(first)
+  }
+  return { lines, request, token, handle, id }
+}
+
+describe('the access log of a forward proxy', () => {
+  it('says where a CONNECT leads, how it was answered, and by which token', async () => {
+    const silent = createServer((socket) => socket.on('error', () => {}).end('hello'))
+    after(async () => void silent.close())
+    const port = await listen(silent)
+    const allow = [`localhost:${port}`, 'localhost:1', 'a-name-of-a-host-that-is-long.example:443']
+    const { lines, request, token, handle, id } = await loggedProxy({
+      allow,
+      privateAddresses: ['127.0.0.1', '::1'],
+    })
+    expect(await request('API.capsolver.com:443')).toMatch(/ 200 /)
+    expect(await request('api.capsolver.com:80')).toMatch(/ 403 /)
+    expect(await request(`localhost:${port}`, token)).toMatch(/ 200 /)
+    expect(await request(`localhost:${port}`, 'f'.repeat(32))).toMatch(/ 407 /)
+    expect(await request('localhost:1', handle)).toMatch(/ 502 /)
+    expect(await request('a-name-of-a-host-that-is-long.example:443', handle)).toMatch(/ 403 /)
+    expect(await request('elsewhere.example:443', handle)).toMatch(/ 403 /)
+    await expect.poll(() => lines.length).toBe(7)
+    const tokenId = expect.stringContaining(id)
+    const line = { event: 'connect', method: 'CONNECT', remote: '127.0.0.1', durationMs: expect.any(Number) }
+    expect(lines).toEqual([
+      { ...line, host: 'api.capsolver.com', status: 200 },
+      { ...line, host: 'api.capsolver.com', status: 403 },
+      { ...line, host: 'localhost', status: 200, tokenId },
+      { ...line, host: 'localhost', status: 407 },
+      { ...line, host: 'localhost', status: 502, tokenId },
+      { ...line, host: 'a-name-of-a-host-that-is-long.example', status: 403, tokenId },
+      { ...line, host: '(other)', status: 403 },
+    ])
+  })
+
+  it('has no part of a token or of a hostile host, wherever a client puts them', async () => {
+    const { lines, request, token, handle } = await loggedProxy({ allow: ['*:*'], privateAddresses: ['127.0.0.0/8'] })
+    const authorities = [
+      `${token}:443`,
+      `${handle}:443`,
+      `${handle}.localhost:443`,
+      `x.${handle}.localhost:1`,
+      `${handle}@api.capsolver.com:443`,
+      `http://${handle}@2captcha.com/`,
+      `2captcha.com:443/?key=${handle}`,
+      `2captcha.com:443#${token}`,
+      '\u001b[2J2captcha.com:443',
+      '2captcha.com\u202e:443',
+      '2captcha.com%0d%0a:443',
+      `2captcha.com\t${handle}:443`,
+    ]
+    for (const authority of authorities) {
+      for (const password of ['', token, handle]) await request(authority, password)
+    }
+    const text = JSON.stringify(lines)
+    expect(lines.length).toBeGreaterThan(authorities.length)
+    for (const secret of [token, handle]) expect(leaks(secret, text)).toEqual([])
+    for (const { host } of lines) expect(host).toMatch(/^[\w.():-]{1,253}$/)
+  })
+
+  it('has no name that a client chose before a tunnel is open, and then none of its parts that may be a key', () => {
+    const proxy = new ForwardProxy({ allow: ['*'] }, rejectAll)
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 80 }), (name) => {
+        const route = proxy.route(`${name}:443`)
+        if (route.kind === 'tunnel') expect(route.named).toBe(false)
+        if (route.kind === 'refused') expect(route.host).toBeUndefined()
+      }),
+    )
+    for (const key of ['0123456789abcdef0123456789abcdef', 'eyJhbGciOiJIUzI1NiJ9', 'a-key_of-16-chars']) {
+      expect(hostWithoutKeys(`x.${key}.example.com`)).toBe('x.(masked).example.com')
+    }
+    expect(hostWithoutKeys('2001:db8:1234:5678:9abc:def0:1234:5678')).toBe('2001:db8:1234:5678:9abc:def0:1234:5678')
+  })
+})

@@ -36,7 +36,8 @@ export interface Serving {
  */
 export async function startServing(options: GuardOptions, settings: ServeSettings): Promise<Serving> {
   const { tls, clientCaFile, logger, ...more } = settings
-  const clientCa = clientCaFile === undefined ? undefined : textOf('--client-ca', clientCaFile)
+  if (clientCaFile !== undefined) textOf('--client-ca', clientCaFile)
+  const clientCa = clientCaFile === undefined ? undefined : { caFile: clientCaFile }
   const secured = tls === undefined ? undefined : tlsOf(tls)
   const guard = await createGuard({ logger, ...options })
   try {

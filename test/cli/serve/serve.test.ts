@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { describe, expect, it } from 'vitest'
 import { type Clock, systemClock } from '../../../src/base/clock.js'
-import { certificateFiles } from '../../../src/broker/certificate-files.js'
+import { authorityFile, certificateFiles } from '../../../src/broker/certificate-files.js'
 import { Interruption } from '../../../src/cli/failure.js'
 import { runCli } from '../../../src/cli/run.js'
 import { manualClock } from '../../../src/testing/clock.js'
@@ -123,6 +123,64 @@ describe('solveguard serve', () => {
     const first = await serial()
     put(authority.sign('127.0.0.1'))
     await expect.poll(serial, { timeout: 20_000, interval: 100 }).not.toBe(first)
+  })
+})
+
+describe('mutual TLS', () => {
+  it('takes up other authorities of clients without a restart, also for a session that one of them began', async () => {
+    const { folder } = await project()
+    const authority = makeAuthority()
+    const [before, afterwards] = [makeAuthority(), makeAuthority()]
+    const { cert, key } = authority.sign('127.0.0.1')
+    const path = (name: string): string => join(folder, name)
+    writeFileSync(path('tls.crt'), cert)
+    writeFileSync(path('tls.key'), key)
+    writeFileSync(path('clients.pem'), before.cert)
+    const tls = `${path('tls.crt')}:${path('tls.key')}`
+    const { url } = await serving(folder, ['--tls', tls, '--client-ca', path('clients.pem')])
+    const [old, renewed] = [before.sign('client'), afterwards.sign('client')]
+    let session: Buffer | undefined
+    const answer = async (client: { cert: string; key: string }, resumed?: Buffer): Promise<string> => {
+      const port = Number(new URL(url).port)
+      const to = { host: '127.0.0.1', port, ca: authority.cert, ...client, ...(resumed && { session: resumed }) }
+      const socket = connect(to).on('session', (data) => {
+        session = data
+      })
+      socket.end('GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+      const parts: string[] = []
+      socket.on('data', (part) => parts.push(String(part))).on('error', () => {})
+      await once(socket, 'close')
+      return parts.join('').slice(0, 12)
+    }
+    expect(await answer(old)).toBe('HTTP/1.1 200')
+    expect(await answer(renewed)).toBe('')
+    expect(await answer(old, session)).toBe('HTTP/1.1 200')
+    const begun = session
+    writeFileSync(path('clients.new'), afterwards.cert)
+    renameSync(path('clients.new'), path('clients.pem'))
+    await expect.poll(() => answer(renewed), { timeout: 20_000, interval: 100 }).toBe('HTTP/1.1 200')
+    expect(await answer(old)).toBe('')
+    expect(await answer(old, begun)).toBe('')
+  })
+
+  it('does not start with authorities that are none, and keeps what it has where the new ones are none', async () => {
+    const { folder } = await project()
+    const clock = manualClock()
+    const caFile = join(folder, 'clients.pem')
+    const { cert } = makeAuthority()
+    for (const bad of ['', 'x', cert.slice(0, 200), cert.replace(/[A-Z]/g, 'A')]) {
+      writeFileSync(caFile, bad)
+      expect(() => authorityFile({ caFile }, clock)).toThrow(/clients\.pem/)
+    }
+    writeFileSync(caFile, cert)
+    const authorities = authorityFile({ caFile }, clock)
+    writeFileSync(caFile, '')
+    await clock.advance(2_000)
+    expect(authorities()).toBe(cert)
+    const other = makeAuthority().cert
+    writeFileSync(caFile, cert + other)
+    await clock.advance(2_000)
+    expect(authorities()).toBe(cert + other)
   })
 })
 
