@@ -16,6 +16,8 @@ const MILLISECONDS = /(Ms|At)$/
 const INPUT = /(Options|Input|Hints|Budget)$/
 const NAMES_MS = /\bms\b|milliseconds/
 const NAMES_MONEY = /micro-dollars/i
+/** Codes, or where they are listed: a layer, an option that has it throw, another method. */
+const SAYS_WHICH = /`|\blayers?\b/
 
 /**
  * @typedef {{ file: string, line: number, name: string, problem: string }} Problem
@@ -66,13 +68,40 @@ export function docProblems(entries = Object.values(ENTRIES).map((file) => `src/
     if (ts.isFunctionDeclaration(declaration) && !isLaterOverload(declaration) && !hasTag(declaration, 'example')) {
       report(declaration, name, 'has no @example')
     }
+    if (ts.isVariableDeclaration(declaration) && isFunctionValue(declaration) && !hasTag(declaration, 'example')) {
+      report(declaration, name, 'has no @example')
+    }
     if (ts.isInterfaceDeclaration(declaration)) {
       members(declaration.members, name, INPUT.test(name))
+      inherited(declaration, name)
     } else if (ts.isClassDeclaration(declaration)) {
       members(declaration.members, name, false)
     } else if (ts.isTypeAliasDeclaration(declaration)) {
       literals(declaration.type, name)
     }
+  }
+
+  /**
+   * The members that an interface has from others, which need not be exported themselves.
+   * @param {ts.InterfaceDeclaration} declaration
+   * @param {string} name
+   */
+  function inherited(declaration, name) {
+    for (const { types } of declaration.heritageClauses ?? []) {
+      for (const type of types) {
+        for (const base of checker.getTypeAtLocation(type.expression).symbol?.declarations ?? []) {
+          if (!ts.isInterfaceDeclaration(base) || !isInside(folder, base) || seen.has(base)) continue
+          seen.add(base)
+          members(base.members, base.name.text, INPUT.test(name) || INPUT.test(base.name.text))
+          inherited(base, name)
+        }
+      }
+    }
+  }
+
+  /** @param {ts.VariableDeclaration} declaration */
+  function isFunctionValue(declaration) {
+    return checker.getTypeAtLocation(declaration).getCallSignatures().length > 0
   }
 
   /**
@@ -123,7 +152,7 @@ export function docProblems(entries = Object.values(ENTRIES).map((file) => `src/
   }
 
   /**
-   * A `@throws` names codes of the table, and no others.
+   * A `@throws` of an error with a code names codes of the table, and no others.
    * @param {ts.Node} node
    * @param {string} name
    */
@@ -133,6 +162,9 @@ export function docProblems(entries = Object.values(ENTRIES).map((file) => `src/
       const text = ts.getTextOfJSDocComment(tag.comment) ?? ''
       for (const [, code] of text.matchAll(/`([A-Z][A-Z_]+[A-Z])`/g)) {
         if (code && !codes.has(code)) report(node, name, `throws ${code}, which is no code`)
+      }
+      if (/^(SolveguardError|DeniedError)\b/.test(text) && !SAYS_WHICH.test(text)) {
+        report(node, name, 'throws an error without its code')
       }
     }
   }

@@ -70,10 +70,7 @@ export async function until(
   while (!(await page.evaluate(`!!(${expression})`))) await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
-/** Waits until a condition in this process is true. */
-export async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20))
-}
+export { eventually } from '../support/wait.js'
 
 /** Runs a function before each call of an object's method, until what it returns is called. */
 export function runBefore<Name extends string>(

@@ -7,8 +7,8 @@ import { Deliveries } from '../../src/broker/deliveries.js'
 import { startBroker } from '../../src/broker/server.js'
 import { manualClock } from '../../src/testing/index.js'
 import type { ServiceName } from '../../src/wires/services.js'
-import { until } from '../guard/callbacks/support.js'
 import { after, rig } from '../guard/support.js'
+import { eventually } from '../support/wait.js'
 import { brokerRig, PAGE, SITEKEY, untilDone } from './support.js'
 
 const TASK = { type: 'RecaptchaV2TaskProxyless', websiteURL: PAGE, websiteKey: SITEKEY }
@@ -95,7 +95,7 @@ describe('a client that is called back', () => {
       const id = isForm
         ? (await made.form(path, { ...FORM, pingback: client.url })).replace('OK|', '')
         : String((await made.json(path, { task: TASK, callbackUrl: client.url })).taskId)
-      await until(() => made.tasks.counts.fetched === 1)
+      await eventually(() => made.tasks.counts.fetched === 1)
       expect(client.received).toHaveLength(1)
       const [{ method, url, type, body }] = client.received as [Received]
       const { answer = '' } = made.service.tasks[0] ?? {}
@@ -123,7 +123,7 @@ describe('a client that is called back', () => {
     const made = await brokerRig({ deliveries: deliveriesTo(client.origin) })
     made.service.next('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
     await made.form('/in.php', { ...FORM, pingback: client.url })
-    await until(() => client.received.length === 1)
+    await eventually(() => client.received.length === 1)
     expect(new URLSearchParams(client.received[0]?.body).get('code')).toBe('ERROR_CAPTCHA_UNSOLVABLE')
   })
 
@@ -153,7 +153,7 @@ describe('a client that is called back', () => {
     const deliveries = new Deliveries([client.origin], clock)
     const made = await brokerRig({ deliveries })
     const id = (await made.form('/in.php', { ...FORM, pingback: client.url })).replace('OK|', '')
-    await until(() => made.tasks.counts.solved === 1)
+    await eventually(() => made.tasks.counts.solved === 1)
     for (let i = 0; i < 60; i++) {
       await clock.advance(1_000)
       await new Promise((resolve) => setTimeout(resolve, 5))
@@ -174,7 +174,7 @@ describe('a client that is called back', () => {
       const deliveries = new Deliveries([client.origin], clock)
       const made = await brokerRig({ deliveries })
       const id = (await made.form('/in.php', { ...FORM, pingback: client.url })).replace('OK|', '')
-      await until(() => client.received.length === 1)
+      await eventually(() => client.received.length === 1)
       if (polls) await made.form('/res.php', { action: 'get', id })
       for (let i = 0; i < 30; i++) {
         await clock.advance(1_000)

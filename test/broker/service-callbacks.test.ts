@@ -2,8 +2,9 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { startBroker } from '../../src/broker/server.js'
-import { addressOf, callbackRig, until } from '../guard/callbacks/support.js'
+import { addressOf, callbackRig } from '../guard/callbacks/support.js'
 import { after, challenge } from '../guard/support.js'
+import { eventually } from '../support/wait.js'
 
 /** A broker over a guard that asks for call-backs. The service sends none: the test does. */
 async function brokerWithCallbacks() {
@@ -22,7 +23,7 @@ describe('a broker over a guard with call-backs', () => {
   it('takes them on its own listener, with the file that proves the domain', async () => {
     const made = await brokerWithCallbacks()
     const solving = made.guard.solve(challenge)
-    await until(() => made.service.tasks[0]?.state === 'ready')
+    await eventually(() => made.service.tasks[0]?.state === 'ready')
     const reply = await fetch(made.hookOf(), { method: 'POST', body: 'id=1&code=FORGED' })
     expect([reply.status, await reply.text()]).toEqual([200, 'ok'])
     expect((await solving).token).toBe(made.service.tasks[0]?.answer)
@@ -35,7 +36,7 @@ describe('a broker over a guard with call-backs', () => {
   it('answers before the body has arrived, and cuts off one without end', async () => {
     const made = await brokerWithCallbacks()
     const solving = made.guard.solve(challenge)
-    await until(() => made.service.tasks[0]?.state === 'ready')
+    await eventually(() => made.service.tasks[0]?.state === 'ready')
     const socket = connect(Number(new URL(made.broker.url).port), '127.0.0.1')
     after(async () => socket.destroy())
     socket.on('error', () => {})

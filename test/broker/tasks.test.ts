@@ -7,6 +7,7 @@ import type { Solver } from '../../src/solvers/solver.js'
 import { manualClock } from '../../src/testing/clock.js'
 import { startSolverService } from '../../src/testing/service/index.js'
 import { after, settleWith } from '../guard/support.js'
+import { advanceUntil } from '../support/wait.js'
 import { type BrokerRig, brokerRig, PAGE, SITEKEY, send, TOKEN, untilDone } from './support.js'
 
 const TASK = { type: 'RecaptchaV2TaskProxyless', websiteURL: PAGE, websiteKey: SITEKEY }
@@ -333,10 +334,7 @@ describe('an answer that is not fetched', () => {
     const clock = manualClock()
     const rig = await brokerRig({ clock, serviceOptions: { clock } })
     const id = (await settleWith(clock, rig.form('/in.php', FORM), 10)).slice(3)
-    for (let i = 0; i < 100 && rig.tasks.counts.solved === 0; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 2))
-      await clock.advance(10)
-    }
+    await advanceUntil(clock, () => rig.tasks.counts.solved > 0, 10, 60_000)
     expect(rig.tasks.counts).toMatchObject({ solved: 1, fetched: 0, unclaimed: 0 })
     await clock.advance(10 * 60_000)
     expect(rig.tasks.counts).toMatchObject({ solved: 1, fetched: 0, unclaimed: 1 })

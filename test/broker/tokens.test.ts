@@ -5,6 +5,7 @@ import { usd } from '../../src/policy/money.js'
 import { manualClock } from '../../src/testing/clock.js'
 import { narrowToken } from '../../src/tokens/index.js'
 import { settleWith } from '../guard/support.js'
+import { advanceUntil } from '../support/wait.js'
 import { brokerRig, PAGE, SITEKEY, untilDone } from './support.js'
 
 const FORM = { method: 'userrecaptcha', googlekey: SITEKEY, pageurl: PAGE, json: '1' }
@@ -78,10 +79,7 @@ describe('a token of the guard, where a key would be', () => {
     const { token } = await rig.guard.issueToken({}, { ttl: '30s' })
     const submitted = await settleWith(clock, rig.form('/in.php', FORM, { token }), 1)
     const { request: id } = JSON.parse(submitted)
-    for (let i = 0; i < 200 && rig.tasks.counts.solved === 0; i++) {
-      await clock.advance(1_000)
-      await new Promise((resolve) => setTimeout(resolve, 2))
-    }
+    await advanceUntil(clock, () => rig.tasks.counts.solved > 0, 100, 90_000)
     const fetched = await settleWith(clock, rig.form('/res.php', { action: 'get', id, json: '1' }, { token }), 1)
     expect(JSON.parse(fetched)).toEqual({ status: 1, request: rig.service.tasks[0]?.answer })
     const more = await settleWith(clock, rig.form('/in.php', FORM, { token }), 1)

@@ -4,6 +4,7 @@ import { createTransport, type Transport, type TransportOptions } from '../../sr
 import { addressIn } from '../../src/egress/ip-check.js'
 import { type ManualClock, manualClock } from '../../src/testing/clock.js'
 import { listen } from '../support/loopback.js'
+import { eventually } from '../support/wait.js'
 
 /** The service that reports addresses: answers with the address it sees, or with what `answer` gives. */
 let asked: string[]
@@ -64,7 +65,7 @@ describe('verify', () => {
     expect(asked).toHaveLength(1)
     await clock.advance(HOUR / 2 - 60_000)
     expect(transport?.verify()).toBeUndefined()
-    await until(() => asked.length === 2)
+    await eventually(() => asked.length === 2)
   })
 
   it('checks again in the last five minutes of its hour, at most every 30 s, and not before', async () => {
@@ -76,7 +77,7 @@ describe('verify', () => {
     answer = () => ({ status: 503, body: '' })
     await clock.advance(1)
     for (let calls = 0; calls < 3; calls++) expect(transport?.verify()).toBeUndefined()
-    await until(() => asked.length === 2)
+    await eventually(() => asked.length === 2)
     await idle()
     await clock.advance(29_999)
     expect(transport?.verify()).toBeUndefined()
@@ -85,7 +86,7 @@ describe('verify', () => {
     answer = undefined
     await clock.advance(1)
     expect(transport?.verify()).toBeUndefined()
-    await until(() => asked.length === 3)
+    await eventually(() => asked.length === 3)
     await idle()
     // The answer is valid for an hour from now on.
     await clock.advance(HOUR - 300_001)
@@ -181,8 +182,8 @@ describe('verify', () => {
     await clock.advance(HOUR - 60_000)
     answer = () => ({ body: '198.51.100.1' })
     await verify()
-    await until(() => asked.length === 2)
-    await until(() => transport?.address === '198.51.100.1')
+    await eventually(() => asked.length === 2)
+    await eventually(() => transport?.address === '198.51.100.1')
     await expect(verify()).rejects.toMatchObject({ code: 'EGRESS_ADDRESS' })
   })
 
@@ -207,7 +208,7 @@ describe('verify', () => {
     await clock.advance(HOUR - 60_000)
     answer = () => ({ status: 503, body: '' })
     await verify()
-    await until(() => asked.length === 2)
+    await eventually(() => asked.length === 2)
     await verify()
     await clock.advance(60_000)
     await expect(verify()).rejects.toMatchObject({ code: 'EGRESS_UNVERIFIED' })
@@ -252,8 +253,4 @@ describe('addressIn', () => {
 /** Real connections get time to end. */
 async function idle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
 }

@@ -14,5 +14,8 @@ it('finds each doc comment that lacks something', { timeout: 120_000 }, () => {
     'WantingOptions.amount has no @default',
     'wanting throws NO_SUCH_CODE, which is no code',
     'wanting has no @example',
+    'alsoWanting throws an error without its code',
+    'alsoWanting has no @example',
+    'BaseOptions.times has no @default',
   ])
 })

@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/clock.js'
 import type { Solution } from '../../guard/types.js'
 import { ZERO } from '../../policy/money.js'
 
@@ -22,13 +23,18 @@ interface Purchase {
  * after an error for example, gets the one that is paid for.
  */
 export class BoughtSolutions {
+  readonly #clock: Clock
   readonly #purchases = new Map<string, Purchase>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
 
   /** The solution of a widget; buys it only where there is none. Rejects as `buy` does. */
   getOrBuy(id: string, buy: () => Promise<Solution>): Promise<Bought> {
     const known = this.find(id)
     if (known) return known
-    const purchase: Purchase = { buying: timed(buy) }
+    const purchase: Purchase = { buying: timed(this.#clock, buy) }
     this.#purchases.set(id, purchase)
     purchase.buying.then(
       (bought) => {
@@ -43,7 +49,7 @@ export class BoughtSolutions {
   find(id: string): Promise<Bought> | undefined {
     const purchase = this.#purchases.get(id)
     if (!purchase?.bought) return purchase?.buying
-    return purchase.bought.solution.expiresAt.getTime() - Date.now() >= MIN_LEFT_MS ? purchase.buying : undefined
+    return purchase.bought.solution.expiresAt.getTime() - this.#clock.now() >= MIN_LEFT_MS ? purchase.buying : undefined
   }
 
   /** Forgets a solution that is in the page. */
@@ -57,19 +63,19 @@ export class BoughtSolutions {
   }
 }
 
-async function timed(buy: () => Promise<Solution>): Promise<Bought> {
-  const requestAt = new Date()
-  return { solution: await buy(), requestAt, responseAt: new Date() }
+async function timed(clock: Clock, buy: () => Promise<Solution>): Promise<Bought> {
+  const requestAt = new Date(clock.now())
+  return { solution: await buy(), requestAt, responseAt: new Date(clock.now()) }
 }
 
 /** A token that was not bought here: it costs nothing, and cannot be reported to a service. */
-export function externalSolution(token: string): Solution {
+export function externalSolution(clock: Clock, token: string): Solution {
   return {
     token,
     cost: ZERO,
     imputed: false,
     taskId: '',
-    expiresAt: new Date(Date.now() + EXTERNAL_TTL_MS),
+    expiresAt: new Date(clock.now() + EXTERNAL_TTL_MS),
     reportGood: async () => {},
     reportBad: async () => {},
   }

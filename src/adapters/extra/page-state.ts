@@ -27,7 +27,7 @@ export async function waitForVendorScript(page: Page, frame: Frame, isNamed: () 
     const reply = await callWithTimeout(systemClock, DEFAULT_EVALUATE_MS, () => frame.evaluate(IS_LOADING))
     // A call fails during a navigation; a page that does not reply is left to the scan, which reports it.
     if (reply.ok ? reply.value !== true : reply.reason === 'timeout') return
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    await new Promise<void>((resolve) => systemClock.after(POLL_MS, resolve))
   }
 }
 

@@ -4,6 +4,7 @@ import type {
   Page as PlaywrightPage,
 } from 'playwright-core'
 import type { Browser, BrowserContext, Frame, Page, Target } from 'puppeteer-core'
+import { systemClock } from '../../base/clock.js'
 import { printable, SolveguardError } from '../../base/errors.js'
 import type { Grant } from '../../guard/types.js'
 import { guardContext as guardPlaywright } from '../playwright/index.js'
@@ -243,7 +244,7 @@ class Plugin implements ExtraPlugin {
   #addMethods(page: Page, guarded = this.#guarded(page.browserContext())): void {
     if (this.#pages.has(page)) return
     this.#pages.add(page)
-    const memory: PageMemory = { known: new Map(), bought: new BoughtSolutions() }
+    const memory: PageMemory = { known: new Map(), bought: new BoughtSolutions(systemClock) }
     const addToFrame = (frame: Frame) =>
       addMethods(frame, new RecaptchaMethods(guarded, page, frame, this.opts, memory))
     addMethods(page, new RecaptchaMethods(guarded, page, undefined, this.opts, memory))

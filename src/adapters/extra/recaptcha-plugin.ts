@@ -1,4 +1,5 @@
 import type { Frame, Page } from 'puppeteer-core'
+import { systemClock } from '../../base/clock.js'
 import { type DeniedError, SolveguardError } from '../../base/errors.js'
 import type { Grant, Solution } from '../../guard/types.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
@@ -253,7 +254,7 @@ export class RecaptchaMethods {
     const bought = (await this.#memory.bought.find(found.id))?.solution
     // A copy of a solution has no token, which is not enumerable, but its ids.
     const isBought = bought && (given.text ? given.text === bought.token : given.providerCaptchaId === bought.taskId)
-    const solution = isBought ? bought : given.text ? externalSolution(given.text) : undefined
+    const solution = isBought ? bought : given.text ? externalSolution(systemClock, given.text) : undefined
     if (!solution) return failed(noSolution())
     const { grant } = await this.#guarded
     const { solved, failure } = await this.#inject(grant, found, solution)

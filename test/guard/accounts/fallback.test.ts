@@ -12,6 +12,7 @@ import {
   type SolverService,
   startSolverService,
 } from '../../../src/testing/index.js'
+import { eventually } from '../../support/wait.js'
 import { after, challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
 
 const FAST_POLLING = { firstPollMs: 0, everyMs: 5 }
@@ -312,13 +313,13 @@ test('a guard recovers an orphaned task with the account that submitted it', asy
   one.first.always('in', { error: 'ERROR_NO_SLOT_AVAILABLE' })
   one.second.next('in', { pendingTimes: 1_000_000 })
   const left = errorOf(one.guard.solve(challenge))
-  await until(() => (one.second.tasks[0]?.polls ?? 0) > 0)
+  await eventually(() => (one.second.tasks[0]?.polls ?? 0) > 0)
   await one.guard.close()
   expect(await left).toMatchObject({ code: 'GUARD_CLOSED' })
 
   one.second.always('res', { pendingTimes: 0 })
   const { guard, audit } = await pair({ services: [one.first, one.second], options: { ledger } })
-  await until(() => audit.events.some(({ action }) => action === 'recovered'))
+  await eventually(() => audit.events.some(({ action }) => action === 'recovered'))
   expect(audit.events.find(({ action }) => action === 'recovered')).toMatchObject({
     solver: 'twocaptcha',
     cost: 2_000,
@@ -371,9 +372,3 @@ describe('createGuard', () => {
     expect([error.code, error.message]).toEqual(['CONFIG_INVALID', expect.stringMatching(message)])
   })
 })
-
-/** Waits until a condition holds, at most 60 s of real time. */
-async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 6_000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 10))
-  expect(holds()).toBe(true)
-}

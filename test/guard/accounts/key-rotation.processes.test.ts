@@ -14,6 +14,7 @@ import { fileSecret } from '../../../src/secrets/index.js'
 import { Secret } from '../../../src/secrets/secret.js'
 import { manualClock } from '../../../src/testing/clock.js'
 import { startSolverService } from '../../../src/testing/service/index.js'
+import { eventually } from '../../support/wait.js'
 import { after, rig } from '../support.js'
 
 const root = join(import.meta.dirname, '../../..')
@@ -68,13 +69,13 @@ it('no solve fails when a key is rotated under four processes that do 50 solves 
     const keys = (await guard.status()).key.known
     return (key: string) => keys.find(({ fingerprint }) => fingerprint === new Secret(key).fingerprint)
   }
-  await until(async () => (await known())(OLD)?.heldBy === PROCESSES)
+  await eventually(async () => (await known())(OLD)?.heldBy === PROCESSES)
   expect((await known())(OLD)).toMatchObject({ revocable: false })
 
   // Both keys are valid, and the store gives the new one.
   service.addKey(NEW, 1000)
   writeKeys(`${NEW}\n${OLD}`)
-  await until(async () => {
+  await eventually(async () => {
     const key = await known()
     return key(NEW)?.heldBy === PROCESSES && key(OLD)?.heldBy === 0 && key(OLD)?.underWay === 0
   })
@@ -88,7 +89,7 @@ it('no solve fails when a key is rotated under four processes that do 50 solves 
   writeKeys(NEW)
   service.revoke(OLD)
   const enough = solvedWith(NEW) + 50
-  await until(async () => solvedWith(NEW) >= enough)
+  await eventually(async () => solvedWith(NEW) >= enough)
   for (const { process } of children) process.stdin?.end()
   const reports = await Promise.all(children.map(({ report }) => report))
   expect(reports.flatMap(({ failures }) => failures)).toEqual([])
@@ -147,8 +148,4 @@ function start(where: { service: string; file: string; dir: string }): Child {
   })
   report.catch(() => {})
   return { process: started, ready: Promise.race([readied, report]), report }
-}
-
-async function until(done: () => Promise<boolean>): Promise<void> {
-  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 50))
 }

@@ -9,8 +9,9 @@ import type { CallbackBehavior } from '../../../src/testing/index.js'
 import { manualClock } from '../../../src/testing/index.js'
 import { SERVICES, type ServiceName } from '../../../src/wires/services.js'
 import { freePort } from '../../support/loopback.js'
+import { advanceUntil, eventually } from '../../support/wait.js'
 import { after, challenge, rig, settleWith } from '../support.js'
-import { addressOf, callbackRig, startHooks, until } from './support.js'
+import { addressOf, callbackRig, startHooks } from './support.js'
 
 const NAMES = Object.keys(SERVICES) as ServiceName[]
 
@@ -24,7 +25,7 @@ describe('a service that calls back', () => {
       expect(token).toBe(service.tasks[0]?.answer)
       expect(polls()).toBe(1)
       const [called] = service.callbacks
-      await until(() => service.callbacks[0]?.status === 200)
+      await eventually(() => service.callbacks[0]?.status === 200)
       // Its own polling begins a second after the submit at the earliest.
       expect(service.requests.at(-1)?.at ?? 0).toBeLessThan((service.tasks[0]?.readyAt ?? 0) + 1_000)
       expect(service.callbacks).toHaveLength(1)
@@ -72,7 +73,7 @@ describe('a service that calls back wrongly', () => {
     const made = await callbackRig({ callback, serviceOptions: { solveMs: 30 } })
     const { token } = await made.guard.solve(challenge)
     expect(token).toBe(made.service.tasks[0]?.answer)
-    await until(() => made.service.callbacks.length === (callback.times ?? 1))
+    await eventually(() => made.service.callbacks.length === (callback.times ?? 1))
     expect(made.polls()).toBe(polls)
     expect(made.service.charged).toBe(1_000)
     expect((await made.guard.status()).day.spent).toBe(1_000)
@@ -138,12 +139,9 @@ describe('a service that calls back wrongly', () => {
     const clock = manualClock()
     const made = await callbackRig({ callback: { never: true }, clock, serviceOptions: { solveMs: 42_000 } })
     const solving = made.guard.solve(challenge)
-    await until(() => made.service.tasks.length === 1)
+    await eventually(() => made.service.tasks.length === 1)
     made.service.next('res', { delayMs: 6_000 })
-    for (let i = 0; i < 200 && made.polls() === 0; i++) {
-      await clock.advance(500)
-      await new Promise((resolve) => setTimeout(resolve, 2))
-    }
+    await advanceUntil(clock, () => made.polls() > 0, 100, 90_000)
     expect(made.polls()).toBe(1)
     await fetch(addressOf(made), { method: 'POST' })
     await settleWith(clock, solving, 500)
@@ -167,7 +165,7 @@ describe('call-backs for which no task waits', () => {
     const made = await callbackRig({ callback: { never: true }, clock, serviceOptions: { solveMs: 3_600_000 } })
     const handler = callbackHandler(made.guard)
     const solves = Array.from({ length: 3 }, () => made.guard.solve(challenge).catch((error) => error.code))
-    await until(() => made.service.tasks.length === 3)
+    await eventually(() => made.service.tasks.length === 3)
     const [known, , another] = [0, 1, 2].map((at) => addressOf(made, at)) as [string, string, string]
     const altered = `${another.slice(0, -1)}${another.endsWith('A') ? 'B' : 'A'}`
     const replies = new Set<string>()
@@ -177,7 +175,7 @@ describe('call-backs for which no task waits', () => {
       replies.add(JSON.stringify([reply.status, [...reply.headers], await reply.text()]))
     }
     expect(replies.size).toBe(1)
-    await until(() => made.polls() === 1)
+    await eventually(() => made.polls() === 1)
     await clock.advance(2_000)
     expect(made.polls()).toBe(1)
     expect(made.service.tasks.filter(({ polls }) => polls > 0)).toHaveLength(1)
@@ -198,7 +196,7 @@ describe('call-backs for which no task waits', () => {
         )
       }
     }
-    await until(() => made.service.tasks.length === 2 && other.service.tasks.length === 2)
+    await eventually(() => made.service.tasks.length === 2 && other.service.tasks.length === 2)
     const real = [addressOf(made, 0), addressOf(made, 1)] as const
     const foreign = addressOf(other)
     const address = fc.oneof(
@@ -220,7 +218,7 @@ describe('call-backs for which no task waits', () => {
       }
     })
     await fc.assert(property, { numRuns: 100 })
-    await until(() => made.polls() === 2)
+    await eventually(() => made.polls() === 2)
     expect({ polls: made.polls(), tasks: made.service.tasks.length, ended }).toEqual({ polls: 2, tasks: 2, ended: 0 })
     expect(other.polls()).toBe(0)
     expect((await made.guard.status()).day).toMatchObject({ spent: 0, reserved: 2_000 })
@@ -240,7 +238,7 @@ describe('call-backs for which no task waits', () => {
     const made = await callbackRig({ clock })
     made.service.next('in', { error: 'ERROR_NO_SLOT_AVAILABLE' })
     const solving = made.guard.solve(challenge)
-    await until(() => made.service.requests.length === 1)
+    await eventually(() => made.service.requests.length === 1)
     for (let i = 0; i < 10; i++) await fetch(addressOf(made), { method: 'POST' })
     expect(made.service.requests).toHaveLength(1)
     await settleWith(clock, solving, 500)
@@ -279,7 +277,7 @@ describe('call-backs of several processes', () => {
     expect(facts).toEqual([])
     waiting.service.always('in', { callback: { never: true }, pendingTimes: 1_000_000 })
     for (let i = 0; i < 300; i++) void waiting.guard.solve(challenge).catch(() => {})
-    await until(() => waiting.service.tasks.length === 300)
+    await eventually(() => waiting.service.tasks.length === 300)
     for (let round = 0; round < 3; round++) {
       for (let i = 0; i < 300; i++) post(addressOf(waiting, i))
     }

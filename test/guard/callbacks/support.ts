@@ -78,9 +78,3 @@ export function addressOf({ service }: Pick<Rig, 'service'>, at = -1): string {
   expect(address).not.toBe('')
   return address
 }
-
-/** Waits until a condition holds, in real time; a manual clock does not move. */
-export async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 6_000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 5))
-  expect(holds()).toBe(true)
-}

@@ -5,6 +5,7 @@ import { captchaAI } from '../../../src/solvers/captchaai.js'
 import { manualClock } from '../../../src/testing/clock.js'
 import { startSolverService } from '../../../src/testing/service/index.js'
 import { leaks } from '../../support/key-leaks.js'
+import { eventually } from '../../support/wait.js'
 import { after, challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
 
 const OLD = 'the-old-key-0123456789abcdef0123'
@@ -152,7 +153,7 @@ describe('the key registry', () => {
     const slow = guards[0].guard.solve(challenge, { signal: abort.signal }).catch(() => {})
     await settleWith(
       clock,
-      until(() => service.tasks.length > 0),
+      eventually(() => service.tasks.length > 0),
       1,
     )
     abort.abort()
@@ -177,10 +178,6 @@ describe('the key registry', () => {
     expect(await known(1)).toMatchObject([{ revocable: false }, { revocable: true }])
   })
 })
-
-const until = async (done: () => boolean) => {
-  while (!done()) await new Promise((resolve) => setTimeout(resolve, 1))
-}
 
 describe('the age of a key', () => {
   const DAY = 24 * HOUR

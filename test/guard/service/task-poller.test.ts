@@ -7,6 +7,7 @@ import {
   type SolverService,
   startSolverService,
 } from '../../../src/testing/index.js'
+import { eventually } from '../../support/wait.js'
 import { after, challenge, rig, settleWith } from '../support.js'
 
 /** A guard over 2Captcha's older API, with its default polling, on a manual clock. */
@@ -45,7 +46,7 @@ describe('a task poller with batch polls', () => {
     let tasks = 0
     const { guard, service } = await olderApi(clock, { solveMs: () => 12_000 + (tasks++ % 10) * 2_000 })
     const solves = Promise.all(Array.from({ length: 30 }, () => guard.solve(challenge)))
-    await until(() => service.tasks.length === 30)
+    await eventually(() => service.tasks.length === 30)
     const solved = await settleWith(clock, solves, 500)
     expect(new Set(solved.map(({ token }) => token)).size).toBe(30)
     for (const { taskId, token } of solved) {
@@ -69,7 +70,7 @@ describe('a task poller with batch polls', () => {
     const clock = manualClock()
     const { guard, service } = await olderApi(clock, { solveMs: 11_000 })
     const solves = Array.from({ length: 4 }, () => guard.solve(challenge).catch((error) => error.code))
-    await until(() => service.tasks.length === 4)
+    await eventually(() => service.tasks.length === 4)
     // The service gives up on this one only.
     const [unlucky] = service.tasks
     const gaveUp = fetch(`${service.url}/res.php`, {
@@ -98,9 +99,3 @@ describe('a task poller with batch polls', () => {
     expect(service.tasks.map(({ charged }) => charged)).toEqual(Array(5).fill(1_000))
   })
 })
-
-/** Waits until a condition holds, in real time; the clock does not move. */
-async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 6_000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 5))
-  expect(holds()).toBe(true)
-}

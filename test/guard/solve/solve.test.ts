@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { GuardEvents } from '../../../src/guard/types.js'
 import { formatUsd, usd } from '../../../src/policy/money.js'
 import { manualClock } from '../../../src/testing/clock.js'
+import { eventually } from '../../support/wait.js'
 import { challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
 
 afterEach(() => void vi.restoreAllMocks())
@@ -205,7 +206,7 @@ describe('a caller that does not wait for its solve', () => {
     expect((await guard.status()).day.reserved).toBe(usd(0.001))
     await settleWith(
       clock,
-      until(async () => service.charged > 0 && (await guard.status()).day.reserved === 0),
+      eventually(async () => service.charged > 0 && (await guard.status()).day.reserved === 0),
     )
     expect((await guard.status()).day.spent).toBe(usd(0.001))
   })
@@ -256,10 +257,6 @@ describe('two guards of one name', () => {
     expect(inspect(await guard.status(), { depth: 9 })).not.toContain('must-not-be-seen')
   })
 })
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5))
-}
 
 it.each([
   ['reportGood', 'reportBad', 'accepted', 'reportgood'],

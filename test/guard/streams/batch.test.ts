@@ -12,8 +12,9 @@ import { Secret } from '../../../src/secrets/secret.js'
 import { manualClock } from '../../../src/testing/clock.js'
 import { startSolverService } from '../../../src/testing/service/index.js'
 import { drawDigits } from '../../../src/testing/shared/picture.js'
+import { eventually } from '../../support/wait.js'
 import { after, challenge, errorOf, rig, settleWith } from '../support.js'
-import { all, leaveUnfinished, pages, sharedServices, until } from './batches.js'
+import { all, leaveUnfinished, pages, sharedServices } from './batches.js'
 
 describe('a resumed batch', () => {
   it('skips the items that are solved, and solves the others', async () => {
@@ -79,7 +80,7 @@ describe('a resumed batch', () => {
     const one = await rig({ service, ledger })
     service.always('in', { delayMs: 200 })
     const streaming = all(one.guard, pages(2), { batch: 'b' })
-    await until(() => service.requests.length === 2)
+    await eventually(() => service.requests.length === 2)
     await one.guard.close()
     expect((await streaming).map((result) => !result.ok && result.error.code)).toEqual(['GUARD_CLOSED', 'GUARD_CLOSED'])
     service.always('in', undefined)
@@ -110,7 +111,7 @@ describe('a resumed batch', () => {
     const one = await rig(options)
     service.always('res', { status: 503 })
     const streaming = all(one.guard, pages(2), { batch: 'b', order: 'input' })
-    await until(() => service.tasks.length === 2)
+    await eventually(() => service.tasks.length === 2)
     await one.guard.close()
     await streaming
     service.always('res', undefined)
@@ -163,7 +164,7 @@ describe('a resumed batch', () => {
     const down = await rig({ service, ledger })
     const streaming = all(down.guard, pages(1), { batch: 'b' })
     const requestsBefore = service.requests.length
-    await until(() => service.requests.length > requestsBefore)
+    await eventually(() => service.requests.length > requestsBefore)
     expect((await down.guard.batch('b')).map(({ state }) => state)).toEqual(['submitted'])
     await down.guard.close()
     expect(await streaming).toMatchObject([{ ok: false, error: { code: 'GUARD_CLOSED' } }])
@@ -179,7 +180,7 @@ describe('a resumed batch', () => {
     const one = await rig({ service, ledger, clock })
     service.always('res', { status: 503 })
     const streaming = all(one.guard, pages(1), { batch: 'b' })
-    await until(() => service.tasks.length === 1)
+    await eventually(() => service.tasks.length === 1)
     await one.guard.close()
     await streaming
     const next = await rig({ service, ledger, clock })
@@ -370,7 +371,7 @@ describe('the note of an item', () => {
     const [one, guard] = await deepest()
     service.always('in', { pendingTimes: 1_000_000 })
     const streaming = one.stream(pages(2), { batch: 'b' }).forEach(() => {})
-    await until(() => service.tasks.length === 2 && service.tasks.every(({ polls }) => polls > 0))
+    await eventually(() => service.tasks.length === 2 && service.tasks.every(({ polls }) => polls > 0))
     await guard.close()
     await streaming
     service.always('in', undefined)

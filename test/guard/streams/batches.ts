@@ -3,6 +3,7 @@ import type { Challenge } from '../../../src/base/challenge.js'
 import type { Guard, StreamOptions, StreamResult } from '../../../src/guard/types.js'
 import { memoryLedger } from '../../../src/ledger/memory.js'
 import { type SolverService, startSolverService } from '../../../src/testing/service/index.js'
+import { eventually } from '../../support/wait.js'
 import { after, challenge, rig } from '../support.js'
 
 export const pages = (count: number): Challenge[] =>
@@ -40,15 +41,10 @@ export async function leaveUnfinished(
   service.always('in', { pendingTimes: 1_000_000 })
   const streaming = all(guard, challenges, { batch, concurrency: challenges.length })
   const submitted = () => service.tasks.slice(before)
-  await until(() => submitted().length === challenges.length && submitted().every(({ polls }) => polls > 0))
+  await eventually(() => submitted().length === challenges.length && submitted().every(({ polls }) => polls > 0))
   await guard.close()
   const codes = (await streaming).map((result) => !result.ok && result.error.code)
   expect(codes).toEqual(challenges.map(() => 'GUARD_CLOSED'))
   service.always('in', undefined)
   service.always('res', { pendingTimes: 0 })
-}
-
-export async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 6_000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 10))
-  expect(holds()).toBe(true)
 }
