@@ -1,10 +1,11 @@
 // A process of the benchmark of the broker: a broker whose service never answers (`broker`) or answers at once
-// (`instant`), a bare fastify that gives the same reply (`bare`), or one that asks the address in the next argument and
+// (`instant`; `budget`: with a token for a hundred solves), a bare fastify that gives the same reply (`bare`), or one that asks the address in the next argument and
 // passes on what that replies (`proxy`). Prints its address, and the token that it takes.
 import fastify from 'fastify'
 import { Pool } from 'undici'
 import { startBroker } from '../src/broker/server.js'
 import { memoryLedger } from '../src/ledger/memory.js'
+import { usd } from '../src/policy/money.js'
 import { benchGuard, instantService, noSink } from './guard.js'
 
 const [, , kind, service = ''] = process.argv
@@ -23,10 +24,12 @@ if (kind === 'bare' || kind === 'proxy') {
   }
   console.log(JSON.stringify({ url: await app.listen({ host: '127.0.0.1', port: 0 }), token: 'none' }))
 } else {
-  const gate = kind === 'instant' ? undefined : new Promise<void>(() => {})
+  const gate = kind === 'instant' || kind === 'budget' ? undefined : new Promise<void>(() => {})
   const guard = await benchGuard(memoryLedger(), noSink, instantService(gate))
   const broker = await startBroker({ guard })
-  const { token } = await guard.issueToken({}, { ttl: '1d' })
+  // A solve counts as a tenth of a cent.
+  const policy = kind === 'budget' ? { budget: { perDay: usd(0.1) } } : {}
+  const { token } = await guard.issueToken(policy, { ttl: '1d' })
   console.log(JSON.stringify({ url: broker.url, token }))
 }
 process.stdin.on('end', () => process.exit()).resume()

