@@ -319,10 +319,13 @@ describe('a connection through the proxy of a broker', () => {
     for await (const chunk of secure) reply += chunk
     expect(reply).toMatch(/^HTTP\/1\.1 200 [\s\S]*\r\n\r\n1$/)
     // The token was the proxy's password, the key in the query another one.
-    await expect.poll(() => lines).toHaveLength(1)
+    await expect.poll(() => lines).toHaveLength(2)
     const text = JSON.stringify(lines)
     expect([...leaks(token.slice(-43), text), ...leaks(authorization.slice(-43), text)]).toEqual([])
-    expect(lines[0]).toMatchObject({ path: '/res.php', endpoint: 'balance', dialect: 'twocaptcha' })
+    expect(lines).toMatchObject([
+      { event: 'connect', host: '2captcha.com', status: 200 },
+      { path: '/res.php', endpoint: 'balance', dialect: 'twocaptcha' },
+    ])
   })
 })
 
