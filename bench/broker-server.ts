@@ -1,6 +1,7 @@
 // A process of the benchmark of the broker: a broker whose service never answers (`broker`) or answers at once
-// (`instant`; `budget`: with a token for a hundred solves), a bare fastify that gives the same reply (`bare`), or one that asks the address in the next argument and
-// passes on what that replies (`proxy`). Prints its address, and the token that it takes.
+// (`instant`; `budget`: with a token for a hundred solves), a bare fastify that gives the same reply (`bare`), or one
+// that asks the address in the next argument and passes on what that replies (`proxy`). Prints its address, and the
+// token that it takes.
 import fastify from 'fastify'
 import { Pool } from 'undici'
 import { startBroker } from '../src/broker/server.js'
