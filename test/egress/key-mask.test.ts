@@ -115,6 +115,20 @@ describe('the mask of a key', () => {
     }
   })
 
+  it('masks a key in the Base64 of a text that holds it, wherever it begins', () => {
+    const secret = new Secret('0123456789abcdef0123456789ABCDEF')
+    for (const login of ['', 'u:', 'us:', 'user:', 'user-1:']) {
+      for (const end of ['', ':', ':x', ':xy']) {
+        const text = Buffer.from(`${login}${secret.reveal()}${end}`).toString('base64')
+        const masked = keyMask(secret)(`Basic ${text}.`)
+        expect(masked).toContain(`${secret}`)
+        // At each end, the bits of one character are left at most.
+        expect(Buffer.from(masked, 'base64').toString('latin1')).not.toMatch(/12345|abcde|ABCDE/i)
+        expect(masked.length).toBeLessThan(`Basic ${secret}`.length + login.length * 2 + end.length * 2 + 10)
+      }
+    }
+  })
+
   it('leaves other texts as they are', () => {
     const word = fc.stringMatching(/^[a-z]{1,7}$/)
     const text = fc.oneof(

@@ -52,6 +52,15 @@ describe('guard.close()', () => {
     expect(alerts[0]?.message).toContain('Not written: 2 records')
   })
 
+  it('has the pending denials on the record, each kind with its count', async () => {
+    const { guard, audit } = await rig()
+    for (let i = 0; i < 5; i++)
+      await expect(guard.solve({ ...challenge, pageUrl: 'https://elsewhere.example/' })).rejects.toThrow()
+    await guard.close()
+    const counts = audit.events.filter(({ action }) => action === 'denied').map(({ count = 1 }) => count)
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(5)
+  })
+
   it('resolves and reports when the ledger does not answer', async () => {
     const clock = manualClock()
     const memory = memoryLedger()
