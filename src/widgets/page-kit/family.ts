@@ -15,10 +15,11 @@ export interface PageContext {
 /** One widget as it is in the page now. */
 export interface WidgetView {
   /**
-   * Facts for Node, which clips and checks them. `hinted`: only the browser's list of frames shows this widget, nothing
-   * in the page does.
+   * Facts for Node, which clips and checks them: read when it is called, for what a person sees takes the longest to
+   * find out, and a solution on its way into the page has no use for it. `hinted`: only the browser's list of frames
+   * shows this widget, nothing in the page does. May throw, where the page redefines what is read.
    */
-  readonly facts: Readonly<Record<string, string | boolean | undefined>>
+  facts(): Readonly<Record<string, string | boolean | undefined>>
   /**
    * Whether the vendor's script has drawn it. Until then it is an element of the page's own.
    *

@@ -51,7 +51,7 @@ export function fillOnceDrawn(
     for (let index = 0; index < made.size; index++) dom.remove(made[index] as Element)
     // The widget may have passed by itself since.
     const drawn = viewNow()
-    if (!drawn || (drawn.facts.answered && !drawn.isOurs)) return
+    if (!drawn || (drawn.facts().answered && !drawn.isOurs)) return
     drawn.inject({ ...solution, unlessAnswered: !drawn.isOurs, lifetimeMs: expiresAt - p.now() })
   }
 }

@@ -57,7 +57,7 @@ export function proofOfWork(kind: ProofOfWorkKind): PageFamily {
 }
 
 interface ProofOfWorkView extends WidgetView {
-  readonly facts: ProofOfWorkFacts
+  facts(): ProofOfWorkFacts
   readonly element: Element
 }
 
@@ -65,13 +65,13 @@ function createView(context: PageContext, kind: ProofOfWorkKind, element: Elemen
   const { endpoint, onSubmit, visible, state, token, reason } = kind.inspect(context, element)
   return {
     element,
-    facts: {
+    facts: () => ({
       endpoint,
       onSubmit,
       visible,
       answered: state === 'answered',
       working: state === 'working' || state === 'needs-code',
-    },
+    }),
     same: (other) => (other as ProofOfWorkView).element === element,
     proofOfWork(start) {
       const isIdle = state === 'idle' || state === 'failed'

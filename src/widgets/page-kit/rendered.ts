@@ -233,16 +233,18 @@ function createView(
   const answer = answerNow()
   const waits = vendor.waits((name, attribute) => setting(context, widget, name, attribute))
 
-  const facts: RenderedFacts = {
-    sitekey: sitekeyOf(context, widget),
-    waits,
-    visible: !waits && dom.seen(element),
-    answered: answer !== '',
-    executed: widget.executed === true || pendingPromise() !== undefined,
-  }
   return {
     widget,
-    facts: { ...facts, ...vendor.moreFacts?.() },
+    facts: () => {
+      const facts: RenderedFacts = {
+        sitekey: sitekeyOf(context, widget),
+        waits,
+        visible: !waits && dom.seen(element),
+        answered: answer !== '',
+        executed: widget.executed === true || pendingPromise() !== undefined,
+      }
+      return { ...facts, ...vendor.moreFacts?.() }
+    },
     drawn,
     answer,
     ownId: widget.rendered ? id : undefined,

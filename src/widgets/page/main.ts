@@ -47,6 +47,8 @@ interface Pad {
   readonly numbers: List<number>
 }
 
+type Facts = ReturnType<WidgetView['facts']>
+
 interface KnownWidget {
   readonly id: string
   /** Counts the widgets, in the order in which they were first found. */
@@ -180,6 +182,15 @@ function createMain(observer: Observer): Core {
     return now && 'view' in now ? now.view : undefined
   }
 
+  /** What is told of it, if that can be read. */
+  const factsOf = (view: WidgetView | undefined): Facts | undefined => {
+    try {
+      return view?.facts()
+    } catch {
+      return undefined
+    }
+  }
+
   const randomNumbers = (length: number): List<number> => {
     const numbers = list<number>()
     while (numbers.size < length) {
@@ -275,8 +286,8 @@ function createMain(observer: Observer): Core {
       const listed = list<KnownWidget>()
       const blocked = list<KnownWidget>()
       const since = count
-      const addSitekey = ({ facts }: WidgetView): void => {
-        const sitekey = text(facts.sitekey)
+      const addSitekey = (facts: Facts | undefined): void => {
+        const sitekey = text(facts?.sitekey)
         if (sitekey) push(sitekeys, sitekey)
       }
       for (let index = 0; index < names.length; index++) {
@@ -292,7 +303,7 @@ function createMain(observer: Observer): Core {
         for (let at = 0; at < scanned.views.size; at++, found++) {
           const view = scanned.views[at] as WidgetView
           if (isUndrawable && view.drawn === false) {
-            addSitekey(view)
+            addSitekey(factsOf(view))
             continue
           }
           const entry = idOf(family, view)
@@ -305,11 +316,15 @@ function createMain(observer: Observer): Core {
       for (let index = 0; index < listed.size; index++) {
         const entry = listed[index] as KnownWidget
         const { id, view, expired, family } = entry
-        const { facts } = view
+        const facts = factsOf(view)
+        if (!facts) {
+          omitted++
+          continue
+        }
         // An execution after the token expired is a new one.
         const executedAgain = !expired?.executed || expired.executions !== view.executions?.()
         if (facts.answered || (facts.executed && executedAgain)) delete entry.expired
-        addSitekey(view)
+        addSitekey(facts)
         const head = {
           id,
           family: nameOf(family),
@@ -342,7 +357,7 @@ function createMain(observer: Observer): Core {
       // gone after?
       let wasAnswered = false
       runLater(context, solution.lifetimeMs, () => {
-        wasAnswered = !!viewSince(at.entry, solution)?.facts.answered
+        wasAnswered = !!factsOf(viewSince(at.entry, solution))?.answered
       })
       const made = dom.created
       made.size = 0
@@ -362,8 +377,9 @@ function createMain(observer: Observer): Core {
         runLater(context, 0, () => notify(at.entry))
         runLater(context, solution.lifetimeMs, () => {
           const now = viewSince(at.entry, solution)
-          if (!wasAnswered || !now || now.facts.answered) return
-          at.entry.expired = { executed: now.facts.executed, executions: now.executions?.() }
+          const facts = factsOf(now)
+          if (!wasAnswered || !facts || facts.answered) return
+          at.entry.expired = { executed: facts.executed, executions: now?.executions?.() }
           observer.onChange?.()
         })
       }

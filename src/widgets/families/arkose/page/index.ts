@@ -21,7 +21,7 @@ import { type ArkoseLog, isCompleted } from './watch.js'
 
 interface ArkoseView extends WidgetView {
   readonly widget: ArkoseWidget
-  readonly facts: ArkoseFacts
+  facts(): ArkoseFacts
 }
 
 /**
@@ -61,7 +61,7 @@ function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget
 
   const view: ArkoseView = {
     widget,
-    facts: {
+    facts: () => ({
       sitekey: key,
       host,
       blob: text(read(p, setting(context, widget, 'data'), 'blob')),
@@ -69,7 +69,7 @@ function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget
       answered,
       executed: last === 'run' || isShown,
       hinted: widget.hinted === true,
-    },
+    }),
     answer: answered ? valueIn(dom, fieldsOf()) : '',
     ownId: enforcement,
     copied: widget.copied === true,

@@ -10,7 +10,7 @@ import type { AwsWafLog, Render } from './watch.js'
 
 interface AwsWafView extends WidgetView {
   readonly container: Element
-  readonly facts: AwsWafFacts
+  facts(): AwsWafFacts
 }
 
 /**
@@ -47,12 +47,12 @@ function createView(context: PageContext, render: Render): AwsWafView | undefine
   const script = dom.all(document, SCRIPT)[0]
   return {
     container,
-    facts: {
+    facts: () => ({
       sitekey,
       script: script && dom.source(script),
       visible: dom.seen(container),
       answered: render.hasToken,
-    },
+    }),
     same: (other) => (other as AwsWafView).container === container,
     inject({ token, unlessAnswered }) {
       if (unlessAnswered && render.hasToken) return 'answered'

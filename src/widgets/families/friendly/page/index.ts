@@ -13,7 +13,7 @@ import { endpointOf, type FriendlyScan, type FriendlyWidget, scanFrame, scriptOf
 
 interface FriendlyView extends WidgetView {
   readonly widget: FriendlyWidget
-  readonly facts: FriendlyFacts
+  facts(): FriendlyFacts
 }
 
 /**
@@ -42,7 +42,7 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
 
   const view: FriendlyView = {
     widget,
-    facts: {
+    facts: () => ({
       version,
       sitekey: sitekeyOf(context, widget),
       endpoint: endpointOf(context, widget),
@@ -50,7 +50,7 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
       visible: dom.seen(element, shownFrame()),
       answered: answer !== '',
       working: isWorkingNow(),
-    },
+    }),
     drawn: handle !== undefined || widget.frame !== undefined,
     answer,
     ownId: handle,

@@ -14,7 +14,7 @@ import { type InjectedSolution, isOpen } from './watch.js'
 
 interface GeetestView extends WidgetView {
   readonly widget: GeetestWidget
-  readonly facts: GeetestFacts
+  facts(): GeetestFacts
 }
 
 /**
@@ -38,7 +38,7 @@ function createView(context: PageContext, scan: GeetestScan, widget: GeetestWidg
 
   const view: GeetestView = {
     widget,
-    facts: {
+    facts: () => ({
       v4,
       sitekey: keyOf(context, widget),
       challenge: trimmed(p, setting(context, widget, 'challenge')) ?? widget.request?.challenge,
@@ -47,7 +47,7 @@ function createView(context: PageContext, scan: GeetestScan, widget: GeetestWidg
       visible: !bound && !!element && dom.seen(element),
       answered: answer !== '',
       executed: instance !== undefined && isOpen(instance),
-    },
+    }),
     // Bound to a button of the page, it draws nothing before it is opened.
     drawn: !instance || !element || dom.inElement(element, VERSIONS[v4 ? 1 : 0].holder).length > 0,
     isOurs: instance?.injected !== undefined,

@@ -26,7 +26,7 @@ const FRAME_ANSWER = 'data-hcaptcha-response'
 
 interface HcaptchaView extends WidgetView {
   readonly widget: HcaptchaWidget
-  readonly facts: HcaptchaFacts
+  facts(): HcaptchaFacts
 }
 
 /**
@@ -52,7 +52,7 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
 
   const view: HcaptchaView = {
     widget,
-    facts: {
+    facts: () => ({
       kind: invisible ? 'invisible' : 'checkbox',
       sitekey: sitekeyOf(context, widget),
       rqdata: widget.rqdata ?? text(setting(context, widget, 'rqdata')),
@@ -61,7 +61,7 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
       executed: widget.executed === true || pendingExecute() !== undefined,
       challenged: isAnyOpen(context, challengesOf(scan, widget)),
       hinted: !element && !widget.params && !widget.frame?.element,
-    },
+    }),
     drawn: id !== undefined || frame !== undefined,
     answer,
     ownId: id,

@@ -14,7 +14,7 @@ const FIELD = 'mtcaptcha-verifiedtoken'
 
 interface MtcaptchaView extends WidgetView {
   readonly widget: MtcaptchaWidget
-  readonly facts: MtcaptchaFacts
+  facts(): MtcaptchaFacts
 }
 
 /**
@@ -38,13 +38,13 @@ function createView(context: PageContext, scan: MtcaptchaScan, widget: Mtcaptcha
 
   const view: MtcaptchaView = {
     widget,
-    facts: {
+    facts: () => ({
       sitekey: sitekeyOf(context, widget),
       action: actionOf(context, widget),
       // A widget that the vendor verifies invisibly has a frame too.
       visible: dom.seen(element, frame),
       answered: answer !== '',
-    },
+    }),
     drawn: frame !== undefined,
     answer,
     ownId: widget.copied ? undefined : frame && domId,

@@ -20,7 +20,7 @@ const MAX_WAITING = 100
 
 interface RecaptchaView extends WidgetView {
   readonly widget: RecaptchaWidget
-  readonly facts: RecaptchaFacts
+  facts(): RecaptchaFacts
 }
 
 /**
@@ -46,34 +46,35 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
   const invisible = isInvisible(context, widget)
   const kind = widget.score ? 'score' : invisible ? 'invisible' : 'checkbox'
   const challenges = challengeElements(context, scan.challenges, widget)
-  const challenged = isAnyOpen(context, challenges)
   const answer = kind === 'score' ? '' : answerNow()
-  const ownAction = trimmed(p, setting(context, widget, 'action'))
 
   const view: RecaptchaView = {
     widget,
-    facts: {
-      kind,
-      enterprise,
-      sitekey,
-      ambiguous: enterprise && !!widget.rendered,
-      action: widget.action ?? ownAction,
-      dataS: text(setting(context, widget, 's')),
-      host: (widget.anchor && hostOf(p, widget.anchor.url)) || scan.scripts.host,
-      visible: kind === 'checkbox' && (!widget.element || dom.seen(widget.element, widget.anchor?.element)),
-      answered: answer !== '',
-      executed: kind === 'score' ? pending() !== undefined : challenged || isExecuted(),
-      unheld: kind === 'score' && isUnheld(),
-      challenged,
-      hinted: !widget.element && !widget.params && widget.n === undefined && !widget.anchor?.element,
-      widgetId: widget.n === undefined ? undefined : `${widget.n}`,
-      frameName: widget.anchor?.name,
-      callback: callbackName(),
-      size: text(setting(context, widget, 'size')),
-      theme: text(setting(context, widget, 'theme')),
-      hasField: fieldsOf(context, scan, widget).size > 0,
-      hasChallengeFrame: challenges.size > 0,
-      inViewport: isInViewport(),
+    facts() {
+      const challenged = isAnyOpen(context, challenges)
+      return {
+        kind,
+        enterprise,
+        sitekey,
+        ambiguous: enterprise && !!widget.rendered,
+        action: widget.action ?? trimmed(p, setting(context, widget, 'action')),
+        dataS: text(setting(context, widget, 's')),
+        host: (widget.anchor && hostOf(p, widget.anchor.url)) || scan.scripts.host,
+        visible: kind === 'checkbox' && (!widget.element || dom.seen(widget.element, widget.anchor?.element)),
+        answered: answer !== '',
+        executed: kind === 'score' ? pending() !== undefined : challenged || isExecuted(),
+        unheld: kind === 'score' && isUnheld(),
+        challenged,
+        hinted: !widget.element && !widget.params && widget.n === undefined && !widget.anchor?.element,
+        widgetId: widget.n === undefined ? undefined : `${widget.n}`,
+        frameName: widget.anchor?.name,
+        callback: callbackName(),
+        size: text(setting(context, widget, 'size')),
+        theme: text(setting(context, widget, 'theme')),
+        hasField: fieldsOf(context, scan, widget).size > 0,
+        hasChallengeFrame: challenges.size > 0,
+        inViewport: isInViewport(),
+      }
     },
     drawn: isDrawn(widget),
     answer,

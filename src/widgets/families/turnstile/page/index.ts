@@ -23,7 +23,7 @@ import {
 
 interface TurnstileView extends WidgetView {
   readonly widget: TurnstileWidget
-  readonly facts: TurnstileFacts
+  facts(): TurnstileFacts
 }
 
 /**
@@ -47,7 +47,7 @@ function createView(context: PageContext, scan: TurnstileScan, widget: Turnstile
 
   const view: TurnstileView = {
     widget,
-    facts: {
+    facts: () => ({
       sitekey: sitekeyOf(context, widget),
       action: trimmed(p, setting(context, widget, 'action')),
       cData: text(setting(context, widget, 'cData', 'cdata')),
@@ -57,7 +57,7 @@ function createView(context: PageContext, scan: TurnstileScan, widget: Turnstile
       answered: answer !== '',
       executed: widget.last === 'execute',
       hinted: !element && !widget.params,
-    },
+    }),
     drawn: id !== undefined || widget.frame !== undefined,
     answer,
     ownId: id,
