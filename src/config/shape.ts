@@ -4,10 +4,9 @@ import { checkBaseUrl } from '../base/service-url.js'
 import { usd } from '../policy/money.js'
 import { checked } from '../policy/schema.js'
 import { duration, narrowingShape, policyShape } from '../policy/shapes.js'
+import { SOLVER_NAMES } from '../solvers/table.js'
 import { PROFILES } from './environment.js'
 import type { PolicyConfig, SolveguardConfig } from './types.js'
-
-const SERVICES = ['captchaai', 'twocaptcha', 'anticaptcha', 'capmonster', 'capsolver'] as const
 
 const text = (what: string) => z.string({ error: `expected ${what}` }).min(1, `expected ${what}`)
 const method = (name: string) =>
@@ -55,8 +54,8 @@ const secretPlace = z.union(
   { error: SECRET },
 )
 
-const SOLVER = `expected one of ${SERVICES.join(', ')}, or { name: '…', baseUrl: '…' }, or a solver`
-const service = z.enum(SERVICES, { error: SOLVER })
+const SOLVER = `expected one of ${SOLVER_NAMES.join(', ')}, or { name: '…', baseUrl: '…' }, or a solver`
+const service = z.enum(SOLVER_NAMES, { error: SOLVER })
 const LEDGER = "expected { dir: '…' }, { file: '…' } or { redis: 'rediss://…' }, or a ledger"
 const AUDIT = "expected { dir: '…' }, or an audit sink, or a list of them"
 

@@ -6,12 +6,13 @@ import type { BudgetInput, DailyAmount, PolicyInput } from '../policy/schema.js'
 import type { SecretProvider } from '../secrets/provider.js'
 import type { VaultSecretOptions } from '../secrets/vault.js'
 import type { Solver } from '../solvers/solver.js'
+import type { SolverName } from '../solvers/table.js'
 
 /** What a configuration is for. `SOLVEGUARD_PROFILE` or `--profile` selects one. */
 export type ProfileName = 'development' | 'ci' | 'production'
 
-/** The name of a service. */
-export type ServiceName = 'captchaai' | 'twocaptcha' | 'anticaptcha' | 'capmonster' | 'capsolver'
+/** The name of a service: `captchaai`, `twocaptcha`, `anticaptcha`, `capmonster` or `capsolver`. */
+export type ServiceName = SolverName
 
 /** A service by its name, with its options. */
 export interface ServiceConfig {

@@ -8,14 +8,23 @@ import type { SolverOptions } from './options.js'
 import type { Solver } from './solver.js'
 import { twoCaptcha } from './two-captcha.js'
 
-/** Every solver, by name. A new one is a new file, a line here and in `index.ts`, and a row in `list-prices.ts`. */
-export const SOLVERS: Readonly<Record<string, (options?: SolverOptions) => Solver>> = {
+/** A new solver is a new file, a line here and in `index.ts`, and a row in `list-prices.ts`. */
+const BY_NAME = {
   captchaai: captchaAI,
   twocaptcha: twoCaptcha,
   anticaptcha: antiCaptcha,
   capmonster: capMonster,
   capsolver: capSolver,
 }
+
+/** The name of a solver. */
+export type SolverName = keyof typeof BY_NAME
+
+/** Every solver, by name. */
+export const SOLVERS: Readonly<Record<string, (options?: SolverOptions) => Solver>> = BY_NAME
+
+/** The names of all solvers. */
+export const SOLVER_NAMES = Object.keys(BY_NAME) as [SolverName, ...SolverName[]]
 
 /** The names of the solvers that can solve a challenge, through the proxy if there is one. */
 export function solversFor(challenge: AnyChallenge, proxy?: PageProxy): string[] {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import * as solvers from '../../src/solvers/index.js'
 import { SOLVERS, solversFor } from '../../src/solvers/table.js'
+import { SERVICE_NAMES } from '../../src/wires/services.js'
 import { CHALLENGE, HCAPTCHA, solverContract, TURNSTILE } from './contract.js'
 import { OTHER_APIS, RECORDED } from './recorded.js'
 
@@ -8,6 +9,10 @@ test('every solver of the table has recorded replies and is exported', () => {
   expect(Object.entries(RECORDED).filter(([, replies]) => replies.length === 0)).toEqual([])
   const exported = Object.values(solvers).map((make) => make().name)
   expect(exported.sort()).toEqual(Object.keys(SOLVERS).sort())
+})
+
+test('the tables of wires and of stand-ins have the solvers of the table, and no others', () => {
+  expect([...SERVICE_NAMES].sort()).toEqual(Object.keys(SOLVERS).sort())
 })
 
 test('solversFor lists the solvers that can solve a challenge', () => {

@@ -4,6 +4,7 @@ import { memoryLedger } from '../../ledger/memory.js'
 import { Secret } from '../../secrets/secret.js'
 import { captchaAI } from '../../solvers/captchaai.js'
 import type { Solver } from '../../solvers/solver.js'
+import { SOLVER_NAMES } from '../../solvers/table.js'
 import type { StandInAddresses, StandInServiceName } from '../../testing/index.js'
 
 /** What takes the place of the vendors and the service in a suite without a key. */
@@ -14,13 +15,7 @@ export interface StandInSuite extends AsyncDisposable {
   route(context: BrowserContext): Promise<void>
 }
 
-const NAMES: readonly string[] = [
-  'captchaai',
-  'twocaptcha',
-  'anticaptcha',
-  'capmonster',
-  'capsolver',
-] satisfies StandInServiceName[]
+const NAMES: readonly string[] = SOLVER_NAMES
 const POLL_EVERY_MS = 50
 
 /**

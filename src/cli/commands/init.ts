@@ -32,13 +32,15 @@ interface InitOptions {
   readonly format: Format
 }
 
-const SERVICES = [
-  ['captchaai', 'CaptchaAI'],
-  ['twocaptcha', '2Captcha'],
-  ['anticaptcha', 'Anti-Captcha'],
-  ['capmonster', 'CapMonster Cloud'],
-  ['capsolver', 'CapSolver'],
-] as const
+/** What the services call themselves. */
+const TITLES: Readonly<Record<ServiceName, string>> = {
+  captchaai: 'CaptchaAI',
+  twocaptcha: '2Captcha',
+  anticaptcha: 'Anti-Captcha',
+  capmonster: 'CapMonster Cloud',
+  capsolver: 'CapSolver',
+}
+const SERVICES = Object.entries(TITLES) as [ServiceName, string][]
 
 const DEFAULT_ORIGIN = 'http://localhost:3000'
 

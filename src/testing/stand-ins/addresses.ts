@@ -1,4 +1,5 @@
 import { SolveguardError } from '../../base/errors.js'
+import type { ServiceName } from '../../wires/services.js'
 import { type RoutedVendor, VENDOR_ADDRESSES } from '../shared/vendor-addresses.js'
 import type { VendorUrls } from '../vendors/route.js'
 
@@ -25,8 +26,8 @@ export const STAND_IN_VENDORS = [
 /** A vendor whose stand-in runs with the others. */
 export type StandInVendor = (typeof STAND_IN_VENDORS)[number]
 
-/** A service whose stand-in runs with the others. */
-export type StandInServiceName = 'captchaai' | 'twocaptcha' | 'anticaptcha' | 'capmonster' | 'capsolver'
+/** A service whose stand-in runs with the others: each that has a solver. */
+export type StandInServiceName = ServiceName
 
 /** Where the stand-ins of a suite are: one address for all of them, which any process of the suite may use. */
 export interface StandInAddresses {

@@ -1,4 +1,5 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
+import { SERVICE_NAMES } from '../../wires/services.js'
 import { defaultAnswer } from '../service/default-answer.js'
 import { type ServiceAnswer, type ServiceTask, type SolverService, startSolverService } from '../service/index.js'
 import { reply, serve } from '../shared/http.js'
@@ -33,7 +34,6 @@ const STARTERS = {
   yandex: startYandex,
 } satisfies Readonly<Record<StandInVendor, unknown>>
 
-const SERVICES: readonly StandInServiceName[] = ['captchaai', 'twocaptcha', 'anticaptcha', 'capmonster', 'capsolver']
 const MUCH_MONEY_USD = 1_000_000
 /** As sites want it of a person. */
 const GOOD_SCORE = 0.9
@@ -82,7 +82,7 @@ export async function startStandIns({ port, host, solveMs = 0 }: StandInsOptions
   const standIns = await startVendors()
   const services = Object.fromEntries(
     await Promise.all(
-      SERVICES.map(async (name) => [
+      SERVICE_NAMES.map(async (name) => [
         name,
         await startSolverService({
           as: name,
@@ -154,7 +154,7 @@ function isVendor(name: string): name is StandInVendor {
 }
 
 function isService(name: string): name is StandInServiceName {
-  return (SERVICES as readonly string[]).includes(name)
+  return (SERVICE_NAMES as readonly string[]).includes(name)
 }
 
 /** Passes a request on, and its reply back, byte by byte. */
