@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
@@ -12,6 +13,12 @@ import { LIST_PRICES } from '../../src/solvers/list-prices.js'
 import { SOLVERS, solversFor } from '../../src/solvers/table.js'
 
 const root = join(import.meta.dirname, '../..')
+
+const IMPORT_RULES = (
+  createRequire(import.meta.url)('../../.dependency-cruiser.cjs') as {
+    forbidden: readonly { name: string; to: { pathNot?: string | readonly string[] } }[]
+  }
+).forbidden
 
 /** Every page that a reader may open, by its path. */
 const PAGES = [
@@ -127,6 +134,27 @@ it('ARCHITECTURE.md has a section for each folder of src/, and a row for each of
     readdirSync(join(root, path), { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
   expect(foldersOf('src').filter((name) => !text.includes(`### \`src/${name}\``))).toEqual([])
   expect(foldersOf('src/guard').filter((name) => !text.includes(`| \`src/guard/${name}\` |`))).toEqual([])
+})
+
+it('the picture in ARCHITECTURE.md has an arrow, or a way of arrows, for each import that the rules allow', () => {
+  const [, picture = ''] = /```mermaid\n(flowchart[\s\S]*?)```/.exec(textOf('ARCHITECTURE.md')) ?? []
+  const arrows = [...picture.matchAll(/^ +(\w+)(?:\[.*\])? --> (\w+)/gm)].map(([, from = '', to = '']) => ({
+    from,
+    to,
+  }))
+  const below = (folder: string): string[] =>
+    arrows.filter(({ from }) => from === folder).flatMap(({ to }) => [to, ...below(to)])
+  const rules = IMPORT_RULES.flatMap(({ name, to }) => {
+    const [, folder] = /^(\w+)-imports-only-lower-folders$/.exec(name) ?? []
+    const [, lower = ''] = /^\^src\/\((.*)\)\/$/.exec(String(to.pathNot)) ?? []
+    return folder === undefined ? [] : [{ folder, lower: lower.split('|').filter((one) => one !== folder) }]
+  })
+  expect(rules.length).toBeGreaterThan(15)
+  expect(
+    rules.flatMap(({ folder, lower }) =>
+      lower.filter((one) => !below(folder).includes(one)).map((one) => [folder, one]),
+    ),
+  ).toEqual([])
 })
 
 it('SECURITY.md names a test for each promise, and each is there', () => {
