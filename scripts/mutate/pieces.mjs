@@ -69,7 +69,7 @@ export const PIECES = [
   ...pieces('solvers', {
     'service replies': {
       files: ['reply', 'amounts', 'answers', 'form-family', 'task-family', 'errors'],
-      tests: ['reply', 'amounts', 'answers', 'form-family', 'task-family', 'errors'],
+      tests: ['reply', 'amounts', 'answers', 'form-family', 'task-family', 'errors', 'refusals'],
     },
   }),
   ...pieces('net', {

@@ -37,6 +37,21 @@ describe('a fact', () => {
     expect(facts.size).toBe(3)
   })
 
+  it('is found by its scope and name, the first of several, until its time is over', () => {
+    const { facts, set } = stored()
+    const names = (...all: [scope: string, name: string][]) => all.map(([scope, name]) => ({ scope, name }))
+    set({}, 100)
+    set({ name: 'other', value: 'w', ttlMs: 20 }, 100)
+    expect(facts.first(names(['t', 'n'], ['s', 'none'], ['s', 'n'], ['s', 'other']), 109)).toEqual({
+      scope: 's',
+      name: 'n',
+      value: 'v',
+    })
+    expect(facts.first(names(['s', 'n'], ['s', 'other']), 110)).toEqual({ scope: 's', name: 'other', value: 'w' })
+    expect(facts.first(names(['s', 'n'], ['s', 'other']), 120)).toBeUndefined()
+    expect(facts.first([], 100)).toBeUndefined()
+  })
+
   it('is replaced, unless it is only to be stored where there is none', () => {
     const { facts, set } = stored()
     expect(set({ value: 'one' }, 100)).toBe('one')

@@ -280,6 +280,15 @@ describe('a ledger file', () => {
       }
       append.mockRestore()
       expect(await ledger.reserve([A], 60, T0)).toMatchObject({ ok: true })
+      // Once they work, the next failure is the first one again.
+      const again = vi.spyOn(Journal.prototype, 'append').mockImplementation(() => {
+        throw new JournalError('SQLITE_PROTOCOL', 'locking protocol')
+      })
+      onTestFinished(() => again.mockRestore())
+      expect(await denied()).toBe('SQLITE_PROTOCOL')
+      await clock.advance(60_000)
+      expect(await denied()).toBe('SQLITE_PROTOCOL')
+      again.mockRestore()
       await opened.close()
     })
 
@@ -434,6 +443,8 @@ describe('a ledger file', () => {
       change()
       for (let times = 0; times < 2; times++) {
         await expect(async () => shorthand(ledger).reserve([A], 1, T0)).rejects.toMatchObject(denied(text))
+        const look = { path: [A], amount: 1 as Money }
+        await expect(async () => ledger.preview(look, T0)).rejects.toMatchObject(denied(text))
       }
       await Promise.resolve(ledger.close()).catch(() => {})
       rmSync(`${dir}-away`, { recursive: true, force: true })

@@ -2,10 +2,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { DeniedError } from '../../src/base/errors.js'
 import { fileLedger } from '../../src/ledger/file.js'
 import type { BudgetClaim, Ledger, Owner } from '../../src/ledger/ledger.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
-import { type OpenLedgerOptions, openLedger } from '../../src/ledger/open.js'
+import { isNoLedger, type OpenLedgerOptions, openLedger } from '../../src/ledger/open.js'
 import type { Money } from '../../src/policy/money.js'
 import { manualClock } from '../../src/testing/clock.js'
 import { shorthand } from './shorthand.js'
@@ -98,6 +99,25 @@ describe('openLedger', () => {
     await expect(openLedger({ file: empty })).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
     expect(readFileSync(empty, 'utf8')).toBe('')
     expect(readdirSync(dir).filter((name) => name.startsWith('empty'))).toEqual(['empty.db'])
+  })
+
+  it('tells a ledger that is not there from one that cannot be read', async () => {
+    const errorOf = (file: string) => openLedger({ file }).catch((error: unknown) => error)
+    expect(isNoLedger(await errorOf(join(dir, 'none.db')))).toBe(true)
+    const damaged = join(dir, 'damaged.db')
+    writeFileSync(damaged, 'not a database'.repeat(1_000))
+    expect(isNoLedger(await errorOf(damaged))).toBe(false)
+    const others = [undefined, null, new Error('x', { cause: { code: 'NONE' } }), { cause: { code: 'NONE' } }]
+    expect(others.map(isNoLedger)).toEqual([false, false, false, false])
+    expect(isNoLedger(new DeniedError('LEDGER_UNAVAILABLE', 'x'))).toBe(false)
+  })
+
+  it('has the heads of audit files', async () => {
+    const head = { file: 'x.jsonl', seq: 3, hash: 'abc' }
+    await ledger.saveHead(head)
+    const books = await openLedger({ dir, clock })
+    expect(await books.heads()).toEqual([head])
+    await books.close()
   })
 
   it('releases the ledger when it is closed', async () => {

@@ -302,6 +302,42 @@ describe('a state of a ledger', () => {
     expect(spent(end(T0 + HOUR))).toBe(0)
   })
 
+  it('tells of a task that an open reservation of the account has already, also once it was saved and read again', () => {
+    const task = { solver: 's', taskId: 't', keyVersion: 'v', family: 'recaptcha' }
+    const made = new LedgerState()
+    made.record(T0)
+    for (const [id, deadline] of [
+      ['one', T0 + HOUR],
+      ['two', T0 + 2 * HOUR],
+      ['other', T0 + 2 * HOUR],
+    ] as const) {
+      made.addReservation(id, 'me', 1, deadline, ['a'], [], T0)
+    }
+    expect(made.hasRepeatedTask('one')).toBe(false)
+    expect([made.attachTask('one', task), made.attachTask('one', task)]).toEqual([false, false])
+    expect(made.attachTask('other', { ...task, solver: 's2' })).toBe(false)
+    expect(made.attachTask('other', { ...task, taskId: 't2' })).toBe(false)
+    expect(made.attachTask('unknown', task)).toBe(false)
+    const read = () => new LedgerState(JSON.parse(JSON.stringify(made.state())))
+    expect(read().attachTask('two', task)).toBe(true)
+    expect(read().hasRepeatedTask('two')).toBe(false)
+    expect(made.attachTask('two', task)).toBe(true)
+    for (const state of [made, read()]) {
+      const repeated = ['one', 'two', 'other', 'unknown'].filter((id) => state.hasRepeatedTask(id))
+      expect(repeated).toEqual(['two'])
+    }
+    // What has ended has no task any more, whether its process settled it or its time was over.
+    const settled = read()
+    settled.settle('one', 1, T0)
+    const expired = read()
+    expired.advance(T0 + HOUR)
+    const both = [settled, expired]
+    expect(both.map((state) => state.hasRepeatedTask('two'))).toEqual([false, false])
+    expect(both.map((state) => state.attachTask('two', task))).toEqual([false, false])
+    expect(both.map((state) => state.attachTask('other', task))).toEqual([true, true])
+    expect(expired.attachTask('one', task)).toBe(false)
+  })
+
   it('knows which budgets live owners declare otherwise', () => {
     const owner = (id: string, budgetId: string, concurrent: number, leaseMs = MINUTE) => ({
       id,

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { IANAZone } from 'luxon'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { isOpen, isTimeZone, parseDays, parseTime, scheduleState } from '../../src/policy/schedule.js'
 import type { ScheduleInput } from '../../src/policy/schema.js'
 import { scheduleInput } from './arbitraries.js'
@@ -187,5 +188,25 @@ describe('the syntax of a schedule', () => {
     for (const { zone } of JUMPS) expect(isTimeZone(zone)).toBe(true)
     for (const wrong of ['', 'Mars/Olympus', 'Europe/Berlin ', '../etc', 'local'])
       expect(isTimeZone(wrong), wrong).toBe(false)
+  })
+
+  it('asks the platform once for each of a thousand names, and each time for the spellings after those', async () => {
+    // Anew: the names are kept for as long as the process lives.
+    vi.resetModules()
+    const fresh = await import('../../src/policy/schedule.js')
+    const ask = vi.spyOn(IANAZone, 'isValidZone')
+    onTestFinished(() => ask.mockRestore())
+    const asked = (name: string) => {
+      ask.mockClear()
+      expect(fresh.isTimeZone(name), name).toBe(true)
+      return ask.mock.calls.length
+    }
+    const letters = [...'antarctica']
+    const spellings = Array.from({ length: 1_001 }, (_, n) =>
+      letters.map((letter, at) => (n & (1 << at) ? letter.toUpperCase() : letter)).join(''),
+    ).map((place) => `${place}/Troll`)
+    expect(spellings.map(asked)).toEqual(Array(1_001).fill(1))
+    expect([spellings[0], spellings[999], spellings[1_000]].map((name = '') => asked(name))).toEqual([0, 0, 1])
+    for (let times = 0; times < 2; times++) expect(fresh.isTimeZone('Mars/Olympus')).toBe(false)
   })
 })
