@@ -261,12 +261,16 @@ async function compress(path: string, target: FileHandle): Promise<string> {
   }
 }
 
-async function hashOfArchive(path: string): Promise<string> {
+/** @returns the hash of what was compressed; undefined where the bytes are not what a compression ends with */
+async function hashOfArchive(path: string): Promise<string | undefined> {
   const source = await open(path, constants.O_RDONLY)
   try {
     const hash = createHash('sha256')
     await pipeline(chunksOf(source), createGunzip(), hash)
     return hash.digest('hex')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code?.startsWith('Z_')) return undefined
+    throw error
   } finally {
     await source.close()
   }

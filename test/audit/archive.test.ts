@@ -1,10 +1,21 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { archiveAudit, archiveSteps } from '../../src/audit/archive.js'
+import { type ArchiveStep, archiveAudit, archiveSteps } from '../../src/audit/archive.js'
 import { jsonlAudit } from '../../src/audit/jsonl.js'
 import { keysInAudit } from '../../src/audit/keys.js'
 import { openCheck, verifyAudit } from '../../src/audit/verify.js'
@@ -112,6 +123,133 @@ describe('archiveAudit', () => {
       expect(step.value).not.toBe('renamed')
     }
     expect(readdirSync(dir)).toEqual([name])
+  })
+
+  /** Compresses the only file of a log, with a change of the folder after one step: the result, and what is there. */
+  async function changedAfter(step: ArchiveStep, change: (path: string) => void) {
+    const { heads, names } = await writeDays(1)
+    const [name = ''] = names
+    const steps = archiveSteps(await openCheck({ dir }, { heads }), name)
+    for (;;) {
+      const next = await steps.next()
+      if (next.done) return { name, result: next.value, there: readdirSync(dir), heads }
+      if (next.value === step) change(join(dir, name))
+    }
+  }
+
+  it('leaves a file that is altered after it was verified, also where its size and its time are as before', async () => {
+    const { name, result, there } = await changedAfter('verified', (path) => {
+      const { atime, mtime } = statSync(path)
+      writeFileSync(path, readFileSync(path, 'utf8').replace('staging', 'stag1ng'))
+      utimesSync(path, atime, mtime)
+    })
+    expect(result).toMatchObject({ file: name, bad: false })
+    expect(there).toEqual([name])
+  })
+
+  it.each([
+    ['another file takes its place', (path: string) => renameSync(copyOf(path), path)],
+    ['it is cut off', (path: string) => truncateSync(path, 10)],
+    ['it is touched', (path: string) => utimesSync(path, now / 1000, now / 1000)],
+  ])('leaves a file where, while it is compressed, %s', async (_, change) => {
+    const { name, result, there } = await changedAfter('created', change)
+    expect(result).toMatchObject({ file: name, bad: false })
+    expect(there).toEqual([name])
+  })
+
+  function copyOf(path: string): string {
+    writeFileSync(`${path}.copy`, readFileSync(path))
+    return `${path}.copy`
+  }
+
+  it.each([
+    ['cut off', (bytes: Buffer) => bytes.subarray(0, -9)],
+    ['empty', () => Buffer.alloc(0)],
+    ['that of another file', () => gzipSync('{}\n')],
+    ['as valid, with other bytes', (bytes: Buffer) => gzipSync(Buffer.concat([gunzipSync(bytes), Buffer.from('{')]))],
+  ])(
+    'leaves a file whose compressed copy is %s: the disk has failed, or another process wrote to it',
+    async (_, to) => {
+      const { name, result, there, heads } = await changedAfter('written', () => {
+        const copy = join(dir, readdirSync(dir).find((each) => each.endsWith('.tmp')) ?? '')
+        writeFileSync(copy, to(readFileSync(copy)))
+      }).catch((error: unknown) => expect.fail(String(error)))
+      expect(result).toMatchObject({ file: name, bad: false, reason: expect.stringContaining('check the disk') })
+      expect(there).toEqual([name])
+      expect((await verifyAudit(dir, { heads })).ok).toBe(true)
+    },
+  )
+
+  it('gives the compressed copy to its user alone, and leaves no temporary file where it cannot take its place', async () => {
+    const { result, there } = await changedAfter('compared', () => {
+      const [copy = ''] = readdirSync(dir).filter((each) => each.endsWith('.tmp'))
+      expect(statSync(join(dir, copy)).mode & 0o777).toBe(0o600)
+    })
+    expect(result).toMatchObject({ records: 4 })
+    expect(there).toHaveLength(1)
+    const taken = changedAfter('compared', (path) => mkdirSync(`${path}.gz`))
+    await expect(taken).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
+    const left = readdirSync(dir).filter((name) => !there.includes(name))
+    expect(left.map((name) => name.replace(/.*\.jsonl/, ''))).toEqual(['', '.gz'])
+  })
+
+  it('compresses what a process left that was killed, with the lines that no head confirms', async () => {
+    const { heads, names } = await writeDays(1, false)
+    const [name = ''] = names
+    const log = await openCheck({ dir }, { heads })
+    orphan(name)
+    const reasonOf = async (problem: 'unconfirmed' | 'unknown' | 'altered' | 'missing', line = 2) => {
+      const firstBad = { line, problem, reason: 'It is so.' }
+      const verified = { file: name, ok: false, records: 4, unconfirmed: 1, torn: false, firstBad }
+      return (await archiveSteps({ ...log, verify: async () => verified }, name).next()).value
+    }
+    expect([await reasonOf('unconfirmed'), await reasonOf('unknown')]).toEqual(['verified', 'verified'])
+    for (const problem of ['altered', 'missing'] as const) {
+      expect(await reasonOf(problem)).toEqual({ file: name, bad: true, reason: 'Line 2: It is so.' })
+    }
+  })
+
+  it.each(['', 'null\n', '{}\n', '{"process":{"pid":0},"host":{"name":"x"}}\n', '{"process":{"pid":1.5}}\n', 'x\n'])(
+    'leaves a file whose process is not known: %j',
+    async (content) => {
+      const name = '2026-11-24-1-aa-0001.jsonl'
+      writeFileSync(join(dir, name), content)
+      const log = await openCheck({ dir }, {})
+      const verified = { file: name, ok: true, records: 0, unconfirmed: 0, torn: false, firstBad: undefined }
+      const { value } = await archiveSteps({ ...log, verify: async () => verified }, name).next()
+      expect(value).toEqual({ file: name, bad: false, reason: expect.stringContaining('not known') })
+    },
+  )
+
+  it('a head that does not say that the file has ended, or says so of another record, is no end', async () => {
+    const { heads, names } = await writeDays(1)
+    const [name = ''] = names
+    const [ended] = heads.filter(({ end }) => end !== undefined)
+    if (ended === undefined) expect.fail('no head has an end')
+    const { end, ...open } = ended
+    expect((await archiveAudit(dir, { before: '2026-12-15', heads: [open], now })).left).toHaveLength(1)
+    expect(await archiveAudit(dir, { before: '2026-12-15', now })).toMatchObject({
+      archived: [],
+      left: [{ file: name }],
+    })
+    const earlier = await archiveAudit(dir, { before: '2026-12-15', heads: [{ ...ended, seq: ended.seq - 1 }], now })
+    expect(earlier.archived).toEqual([])
+  })
+
+  it('leaves files that are no days of the log, and takes a day for what it is', async () => {
+    const { heads } = await writeDays(1)
+    for (const name of ['notes.jsonl', '.2026-11-24-1.jsonl.gz.tmp', '.notes.jsonl.gz.0123456789abcdef.tmp']) {
+      writeFileSync(join(dir, name), '')
+      utimesSync(join(dir, name), 0, 0)
+    }
+    const { archived } = await archiveAudit(dir, { before: '2026-12-15', heads, now })
+    expect(archived).toHaveLength(1)
+    expect(readdirSync(dir)).toEqual(
+      expect.arrayContaining(['notes.jsonl', '.2026-11-24-1.jsonl.gz.tmp', '.notes.jsonl.gz.0123456789abcdef.tmp']),
+    )
+    for (const before of ['2026-11', 'yesterday', '2026-02-30', '']) {
+      await expect(archiveAudit(dir, { before })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    }
   })
 
   it('removes what a process left that was killed an hour ago, and nothing that is newer', async () => {
