@@ -114,7 +114,7 @@ export const PIECES = [
       tests: ['spent', 'record', 'denials', 'copy', 'function', 'keys', 'sinks'],
     },
     'audit: chain': { files: [OTHERS], tests: ['key', 'jsonl', 'verify', 'sinks'] },
-    'audit: archive': { files: ['archive', 'files'], tests: ['archive', 'verify'] },
+    'audit: archive': { files: ['archive', 'files', 'read-lines'], tests: ['files', 'archive'] },
     'audit: Elasticsearch': { files: ['elasticsearch'], tests: ['elasticsearch', '../net/tls'] },
   }),
 ]
