@@ -3,6 +3,7 @@ import { Abort, type AbortWatch } from '../base/abort.js'
 import type { MaybePromise } from '../base/async.js'
 import { type AnyChallenge, withoutPictures } from '../base/challenge.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
+import { MissLimit } from '../base/miss-limit.js'
 import { withTimeout } from '../base/timeout.js'
 import type { SubmittedTask, TaskHost } from '../guard/hosting.js'
 import type { Solution } from '../guard/types.js'
@@ -117,7 +118,8 @@ export class BrokerTasks {
   readonly #shared: SharedTasks
   readonly #tasks = new Map<number, BrokerTask>()
   readonly #foreign = new Map<number, { readonly caller: string; readonly until: number }>()
-  #misses = { second: 0, byCaller: new Map<string, number>() }
+  /** By caller: how often the ledger was asked for an id that is not the caller's. */
+  readonly #misses = new Map<string, MissLimit>()
   /** How many submits have not been answered yet. */
   #waiting = 0
   #draining = false
@@ -350,29 +352,32 @@ export class BrokerTasks {
     if (!Number.isSafeInteger(id) || id < 1 || id >= MAX_ID) return UNKNOWN
     const seen = this.#foreign.get(id)
     if (seen && seen.until > clock.monotonic()) return seen.caller === caller.id ? WORKING : UNKNOWN
-    if (this.#tooManyMisses(caller)) return UNKNOWN
-    let found: Awaited<ReturnType<SharedTasks['read']>>
-    let isAlive = false
-    try {
-      found = await this.#shared.read(id)
-      isAlive = found !== undefined && (await this.#shared.isAlive(found.shared.owner))
-    } catch (error) {
-      throw ledgerError(error)
-    }
+    const found = await this.#missesOf(caller).ask(
+      () => this.#find(caller, id),
+      () => undefined,
+    )
     // Another poll may have adopted it meanwhile.
     const adopted = this.#tasks.get(id)
     if (adopted) return adopted.caller === caller.id ? this.#resultOf(adopted) : UNKNOWN
-    if (found?.shared.caller !== caller.id) {
-      this.#countMiss(caller)
-      return UNKNOWN
-    }
-    const { shared, at } = found
+    if (!found) return UNKNOWN
+    const { shared, at, isAlive } = found
     if (isAlive && !shared.solved && !shared.failed) {
       if (this.#foreign.size >= MAX_TASKS) this.#foreign.clear()
       this.#foreign.set(id, { caller: caller.id, until: clock.monotonic() + FOREIGN_FRESH_MS })
       return WORKING
     }
     return this.#resultOf(this.#adopt(caller, id, shared, at))
+  }
+
+  /** What the ledger has of a task of the caller, and whether the broker lives that has it. */
+  async #find(caller: Caller, id: number) {
+    try {
+      const found = await this.#shared.read(id)
+      if (found?.shared.caller !== caller.id) return undefined
+      return { ...found, isAlive: await this.#shared.isAlive(found.shared.owner) }
+    } catch (error) {
+      throw ledgerError(error)
+    }
   }
 
   /** Takes over a task that another broker has ended, or left behind when it died. Buys nothing. */
@@ -422,19 +427,12 @@ export class BrokerTasks {
     return 'reported'
   }
 
-  #tooManyMisses({ id }: Caller): boolean {
-    return (this.#missesNow().get(id) ?? 0) >= MAX_MISSES
-  }
-
-  #countMiss({ id }: Caller): void {
-    const misses = this.#missesNow()
-    misses.set(id, (misses.get(id) ?? 0) + 1)
-  }
-
-  #missesNow(): Map<string, number> {
-    const second = Math.floor(this.#host.clock.monotonic() / 1_000)
-    if (this.#misses.second !== second) this.#misses = { second, byCaller: new Map() }
-    return this.#misses.byCaller
+  #missesOf({ id }: Caller): MissLimit {
+    const known = this.#misses.get(id)
+    if (known) return known
+    const misses = new MissLimit(this.#host.clock, MAX_MISSES)
+    this.#misses.set(id, misses)
+    return misses
   }
 
   #scheduleSweep(): void {
@@ -457,6 +455,7 @@ export class BrokerTasks {
     }
     const monotonic = this.#host.clock.monotonic()
     for (const [id, { until }] of this.#foreign) if (until <= monotonic) this.#foreign.delete(id)
+    for (const [id, misses] of this.#misses) if (misses.idle) this.#misses.delete(id)
     this.#onForgotten()
   }
 

@@ -86,6 +86,40 @@ describe('several brokers of one ledger', () => {
     expect(await a.ledger.usage('tests', clock.now())).toMatchObject({ spent: 1_000, reserved: 0 })
   })
 
+  it('ask the ledger for ids that are made up twenty times a second for a client, also where they come at once', async () => {
+    const { clock, broker } = await stage(3_600_000)
+    const [a, b] = [await broker(), await broker()]
+    const ids: string[] = []
+    for (let i = 0; i < 30; i++) ids.push(await submitTo(a, clock))
+    let asked = 0
+    const { listFacts } = b.ledger
+    b.ledger.listFacts = (scope, now) => {
+      if (/^broker:.*\/\d+$/.test(scope)) asked++
+      return listFacts(scope, now)
+    }
+    const guess = (count: number, token?: string) =>
+      Promise.all(Array.from({ length: count }, (_, i) => pollAt(b, `${2_000_000_000 + i}`, token)))
+    const unknown = (count: number) => Array(count).fill('ERROR_WRONG_CAPTCHA_ID')
+    expect(await guess(300)).toEqual(unknown(300))
+    expect(asked).toBe(20)
+    // It is the limit of that client, and of that second.
+    expect(await guess(5, OTHER_TOKEN)).toEqual(unknown(5))
+    expect(asked).toBe(25)
+    await clock.advance(1_000)
+    // What is there is found, however much of it is asked for at once.
+    expect(await Promise.all(ids.map((id) => pollAt(b, id)))).toEqual(Array(30).fill('CAPCHA_NOT_READY'))
+    // Another client's tasks are guesses.
+    asked = 0
+    await clock.advance(1_000)
+    expect(await Promise.all(ids.map((id) => pollAt(b, id, OTHER_TOKEN)))).toEqual(unknown(30))
+    expect(asked).toBe(20)
+    // What is no id is not asked for.
+    asked = 0
+    await clock.advance(1_000)
+    for (const id of ['0', '-1', '2147483648', '1.5', 'x', '']) await pollAt(b, id)
+    expect(asked).toBe(0)
+  })
+
   it('a new one takes over what one had under way that was closed', async () => {
     const { clock, service, broker } = await stage(30_000)
     const a = await broker()

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { DenialLog } from '../../audit/denials.js'
 import { type Code, DeniedError, SolveguardError } from '../../base/errors.js'
+import { MissLimit } from '../../base/miss-limit.js'
 import type { NewFact, PauseReason } from '../../ledger/ledger.js'
 import { durationMs } from '../../policy/duration.js'
 import { check, type NarrowingInput } from '../../policy/schema.js'
@@ -89,12 +90,13 @@ export class GuardTokens {
   /** The tokens of handles. What is revoked is in the ledger, so a token may be remembered. */
   readonly #byHandle = new RecentMap<string>(MAX_HANDLES)
   readonly #revocations: Revocations
-  /** How many handles were not known, in which second of the monotonic clock. */
-  #unknown = { second: 0, count: 0 }
+  /** Handles that are not known. */
+  readonly #unknown: MissLimit
 
   constructor(deps: GuardTokensDeps, keys: SigningKeys, zone: string) {
     this.#deps = deps
     this.#revocations = new Revocations(deps)
+    this.#unknown = new MissLimit(deps.clock, MAX_UNKNOWN_HANDLES)
     this.#keys = keys
     this.#zone = zone
   }
@@ -166,16 +168,18 @@ export class GuardTokens {
     const known = this.tokenOf(text)
     if (known !== undefined) return known
     const { name, clock, ledger } = this.#deps
-    const unknown = this.#unknownNow()
-    if (unknown.count >= MAX_UNKNOWN_HANDLES) {
-      const message = `${MAX_UNKNOWN_HANDLES} handles that are not known were tried within a second: try again.`
-      throw new DeniedError('RATE_EXCEEDED', message, { retryAt: new Date(clock.now() + 1_000) })
-    }
     const { scope } = this.#handleFact(text)
-    const facts = await this.#ask(() => ledger.listFacts(scope, clock.now()))
-    const token = facts[0] && openToken(facts[0].value, text, name)
+    const token = await this.#unknown.ask(
+      async () => {
+        const [fact] = await this.#ask(() => ledger.listFacts(scope, clock.now()))
+        return fact && openToken(fact.value, text, name)
+      },
+      () => {
+        const message = `${MAX_UNKNOWN_HANDLES} handles that are not known were tried within a second: try again.`
+        throw new DeniedError('RATE_EXCEEDED', message, { retryAt: new Date(clock.now() + 1_000) })
+      },
+    )
     if (token === undefined) {
-      unknown.count++
       throw new DeniedError(
         'HANDLE_UNKNOWN',
         `The ledger ${ledger.place ?? ledger.kind} has no token for this handle: it has expired, was never issued, or ` +
@@ -184,12 +188,6 @@ export class GuardTokens {
     }
     this.#byHandle.set(text, token)
     return token
-  }
-
-  #unknownNow(): { count: number } {
-    const second = Math.floor(this.#deps.clock.monotonic() / 1_000)
-    if (this.#unknown.second !== second) this.#unknown = { second, count: 0 }
-    return this.#unknown
   }
 
   /**

@@ -466,6 +466,11 @@ describe('a handle', () => {
     await clock.advance(1_000)
     expect(await guess(101)).toMatchObject({ code: 'HANDLE_UNKNOWN' })
     expect(looked).toBe(101)
+    // Nor more often where all of them come at once.
+    await clock.advance(1_000)
+    const codes = await Promise.all(Array.from({ length: 300 }, async (_, i) => (await guess(i)).code))
+    expect(looked).toBe(201)
+    expect(codes.filter((code) => code === 'RATE_EXCEEDED')).toHaveLength(200)
   })
 
   it('cannot be made from what the ledger has, nor the token', async () => {
