@@ -1,7 +1,7 @@
-// npm run mutate [-- [--since=COMMIT] part of a piece's name, or of a file's]: changes the source in one small way at a time (Stryker)
-// and runs the tests of that piece, which have to fail. A change that no test notices survives. A run fails where more
-// than a tenth survives, or one that test/mutation/survivors.json does not list with the reason. With --since only the
-// lines that differ from those of a commit are changed.
+// npm run mutate [-- [--since=COMMIT] part of a piece's name, or of a file's]: changes the source in one small way at a
+// time (Stryker) and runs the tests of that piece, which have to fail. A change that no test notices survives. A run
+// fails where more than a tenth survives, or one that test/mutation/survivors.json does not list with the reason. With
+// --since only the lines that differ from those of a commit are changed.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -97,6 +97,8 @@ async function mutate({ name, files, tests }, ranges) {
 function report({ name }, mutants) {
   // A runtime error is a test file that could not be loaded.
   const valid = mutants.filter(({ status }) => status !== 'Ignored')
+  // The lines that differ have nothing to mutate.
+  if (valid.length === 0) return
   const survived = valid.filter(({ status }) => status === 'Survived' || status === 'NoCoverage')
   const score = (100 * (valid.length - survived.length)) / valid.length
   console.log(`${name}: ${score.toFixed(1)} % (${valid.length - survived.length} of ${valid.length})`)

@@ -137,7 +137,7 @@ describe('archiveAudit', () => {
     }
   }
 
-  it('leaves a file that is altered after it was verified, also where its size and its time are as before', async () => {
+  it('leaves a file that is altered after it was verified, also where its size and time are as before', async () => {
     const { name, result, there } = await changedAfter('verified', (path) => {
       const { atime, mtime } = statSync(path)
       writeFileSync(path, readFileSync(path, 'utf8').replace('staging', 'stag1ng'))
@@ -180,7 +180,7 @@ describe('archiveAudit', () => {
     },
   )
 
-  it('gives the compressed copy to its user alone, and leaves no temporary file where it cannot take its place', async () => {
+  it('gives the compressed copy to its user alone, and leaves no temporary file where it is refused', async () => {
     const { result, there } = await changedAfter('compared', () => {
       const [copy = ''] = readdirSync(dir).filter((each) => each.endsWith('.tmp'))
       expect(statSync(join(dir, copy)).mode & 0o777).toBe(0o600)

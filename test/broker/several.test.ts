@@ -86,7 +86,7 @@ describe('several brokers of one ledger', () => {
     expect(await a.ledger.usage('tests', clock.now())).toMatchObject({ spent: 1_000, reserved: 0 })
   })
 
-  it('ask the ledger for ids that are made up twenty times a second for a client, also where they come at once', async () => {
+  it('ask the ledger for made up ids twenty times a second for a client, also where they come at once', async () => {
     const { clock, broker } = await stage(3_600_000)
     const [a, b] = [await broker(), await broker()]
     const ids: string[] = []

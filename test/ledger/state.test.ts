@@ -302,7 +302,7 @@ describe('a state of a ledger', () => {
     expect(spent(end(T0 + HOUR))).toBe(0)
   })
 
-  it('tells of a task that an open reservation of the account has already, also once it was saved and read again', () => {
+  it('tells of a task that another open reservation of the account has, also once it was read again', () => {
     const task = { solver: 's', taskId: 't', keyVersion: 'v', family: 'recaptcha' }
     const made = new LedgerState()
     made.record(T0)
