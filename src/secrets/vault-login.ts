@@ -124,11 +124,18 @@ export class VaultSession {
   clock: Clock = systemClock
 
   constructor(login: VaultLogin | undefined, where: SessionContext, keep: boolean) {
-    const token = login ? undefined : (takeVariable('VAULT_TOKEN', keep) ?? takeVariable('BAO_TOKEN', keep))
+    // What a shell or a Secret of Kubernetes sets may end with a line break.
+    const token = login ? undefined : (takeVariable('VAULT_TOKEN', keep) ?? takeVariable('BAO_TOKEN', keep))?.trim()
     if (!login && !token) {
       throw new SolveguardError(
         'CONFIG_INVALID',
         'vaultSecret: set how to log in (`auth`), or set the environment variable VAULT_TOKEN to a token.',
+      )
+    }
+    if (!login && !text.safeParse(token).success) {
+      throw new SolveguardError(
+        'CONFIG_INVALID',
+        'vaultSecret: VAULT_TOKEN holds no token: it has spaces, line breaks or characters outside printable ASCII.',
       )
     }
     this.#login = login ?? { token: token as string }
