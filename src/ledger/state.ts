@@ -364,7 +364,7 @@ export class LedgerState implements TimeOfLedger {
     let last: Declarer | undefined
     for (const [ownerId, { leaseMs, declares, until }] of this.#owners) {
       const endsInMs = until - at
-      if (endsInMs <= 0 || endsInMs <= (last?.endsInMs ?? 0)) continue
+      if (endsInMs <= (last?.endsInMs ?? 0)) continue
       const declared = declares.find((each) => each.budgetId === budgetId)
       if (declared && isSuch(declared.limits)) last = { ownerId, silentMs: leaseMs - endsInMs, endsInMs }
     }

@@ -326,6 +326,10 @@ describe('a state of a ledger', () => {
       const repeated = ['one', 'two', 'other', 'unknown'].filter((id) => state.hasRepeatedTask(id))
       expect(repeated).toEqual(['two'])
     }
+    // One that only repeats it takes nothing with it.
+    const repeating = read()
+    repeating.settle('two', 1, T0)
+    expect(repeating.attachTask('other', task)).toBe(true)
     // What has ended has no task any more, whether its process settled it or its time was over.
     const settled = read()
     settled.settle('one', 1, T0)
@@ -336,6 +340,31 @@ describe('a state of a ledger', () => {
     expect(both.map((state) => state.attachTask('two', task))).toEqual([false, false])
     expect(both.map((state) => state.attachTask('other', task))).toEqual([true, true])
     expect(expired.attachTask('one', task)).toBe(false)
+  })
+
+  it('names the owner that declared the limit which refuses, and none for a pause', () => {
+    const cap = (timeZone: string, amount: number) => ({ ...day, timeZone, amount: micros(amount) })
+    const state = new LedgerState()
+    state.record(T0)
+    const declare = (id: string, leaseMs: number, declared: Limits) =>
+      state.register({ id, leaseMs, declares: [{ budgetId: 'a', limits: declared }] }, T0)
+    declare('tight', MINUTE, { perDay: micros(50), perCalendarDay: [cap('UTC', 100), cap('Asia/Tokyo', 20)] })
+    declare('loose', HOUR, { perDay: micros(90), perCalendarDay: [cap('UTC', 20), cap('Asia/Tokyo', 90)] })
+    const refused = (own: Limits, amount: number) =>
+      state.preview({ path: [{ id: 'a', limits: own }], amount: micros(amount) }, T0)
+    const tight = { ownerId: 'tight', silentMs: 0, endsInMs: MINUTE }
+    expect(refused({}, 60)).toMatchObject({ reason: 'perDay', limit: 50, declaredBy: tight })
+    const days = { perCalendarDay: [cap('UTC', 900), cap('Asia/Tokyo', 900)] }
+    expect(refused(days, 21)).toMatchObject({
+      timeZone: 'UTC',
+      declaredBy: { ...tight, ownerId: 'loose', endsInMs: HOUR },
+    })
+    const tokyo = { perCalendarDay: [cap('UTC', 20), cap('Asia/Tokyo', 900)] }
+    expect(refused(tokyo, 20)).toMatchObject({ ok: true })
+    state.register({ id: 'loose', leaseMs: HOUR, declares: [] }, T0)
+    expect(refused(days, 21)).toMatchObject({ limit: 20, timeZone: 'Asia/Tokyo', declaredBy: tight })
+    state.pause('a', pause)
+    expect(refused({}, 60)).not.toHaveProperty('declaredBy')
   })
 
   it('knows which budgets live owners declare otherwise', () => {
