@@ -106,7 +106,7 @@ export const PIECES = [
       files: ['windows', 'facts', 'checks', 'time', 'budget-state', 'state', 'memory'],
       tests: ['windows', 'facts', 'time', 'doubt', 'state', 'clocks', 'memory'],
     },
-    'ledger: file': { files: [OTHERS], tests: ['entries', 'clocks', 'open', 'file'] },
+    'ledger: file': { files: [OTHERS], tests: ['database-file', 'entries', 'clocks', 'open', 'file'] },
   }),
   ...pieces('audit', {
     'audit: records': {
