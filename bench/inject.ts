@@ -4,7 +4,7 @@ import { startSite } from '../src/testing/site/index.js'
 import { startRecaptcha } from '../src/testing/vendors/recaptcha/index.js'
 import { type FakeGrant, fakeGrant } from '../test/adapters/fake-grant.js'
 import { median } from './median.js'
-import { guardedPage, inTurn, openBrowsers, VENDOR } from './pages.js'
+import { guardedPage, inTurn, openBrowsers, type Plugged, VENDOR } from './pages.js'
 import type { BenchRow } from './row.js'
 
 const WARM_UP = 5
@@ -27,7 +27,7 @@ interface AnyPage {
 
 /**
  * The time from having a token to the page's own callback, against `enterRecaptchaSolutions` of the peer plugin on the
- * same page in the same browser binary. Measured in turn, each time on a newly loaded page.
+ * same page in the same browser binary, with the same tool. Measured in turn, each time on a newly loaded page.
  */
 export async function injectBench(): Promise<BenchRow[]> {
   await using recaptcha = await startRecaptcha({ url: `http://${VENDOR}` })
@@ -39,6 +39,7 @@ export async function injectBench(): Promise<BenchRow[]> {
   const context = await browsers.newPluggedContext()
   const inPuppeteer = { grant, captcha: await guardContext(grant, context), page: await context.newPage() }
   const plugged = await browsers.newPluggedPage()
+  const pluggedInPlaywright = await browsers.newPluggedPlaywrightPage()
   const rendered = 'document.querySelector("iframe[name^=a-]")'
   const url = `${site.url}/named`
 
@@ -58,35 +59,35 @@ export async function injectBench(): Promise<BenchRow[]> {
     if (solved.length !== 1) throw new Error('solveguard did not solve it.')
     return Number(await page.evaluate(CALLED_AT)) - hadTokenAt
   }
-  const theirs = async (): Promise<number> => {
-    await load(plugged)
-    const { captchas } = await plugged.findRecaptchas()
+  const theirs = async (page: AnyPage & Plugged): Promise<number> => {
+    await load(page)
+    const { captchas } = await page.findRecaptchas()
     const hadTokenAt = now()
-    const { solved } = await plugged.enterRecaptchaSolutions([
-      { ...captchas[0], _vendor: 'recaptcha', text: 'a-token' },
-    ])
+    const { solved } = await page.enterRecaptchaSolutions([{ ...captchas[0], _vendor: 'recaptcha', text: 'a-token' }])
     if (solved.length !== 1) throw new Error('The plugin did not solve it.')
-    return Number(await plugged.evaluate(CALLED_AT)) - hadTokenAt
+    return Number(await page.evaluate(CALLED_AT)) - hadTokenAt
   }
-  const [playwright = [], puppeteer = [], tookTheirs = []] = await inTurn(
+  const [playwright = [], puppeteer = [], peer = [], peerInPlaywright = []] = await inTurn(
     [
       () => ours(inPlaywright.page, inPlaywright.captcha, inPlaywright),
       () => ours(inPuppeteer.page, inPuppeteer.captcha, inPuppeteer),
-      theirs,
+      () => theirs(plugged),
+      () => theirs(pluggedInPlaywright),
     ],
     ROUNDS,
     WARM_UP,
     MAX_MS,
   )
   return [
-    rowOf('Playwright', median(playwright), median(tookTheirs)),
-    rowOf('Puppeteer', median(puppeteer), median(tookTheirs)),
+    rowOf('Playwright', median(playwright), median(peerInPlaywright), 'the plugin with playwright-extra'),
+    rowOf('Puppeteer', median(puppeteer), median(peer), 'the plugin with puppeteer-extra'),
+    rowOf('Playwright', median(playwright), median(peer), 'the plugin with puppeteer-extra'),
   ]
 }
 
-function rowOf(tool: string, value: number, baseline: number): BenchRow {
+function rowOf(tool: string, value: number, baseline: number, peer: string): BenchRow {
   const ratio = value / baseline
   const name = `from the token to the page's callback, ${tool}: p50`
-  const against = 'enterRecaptchaSolutions of puppeteer-extra-plugin-recaptcha'
+  const against = `enterRecaptchaSolutions of ${peer}`
   return { name, value, unit: 'ms', against, baseline, ratio, target: '≤ 1', ok: ratio <= 1 }
 }

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright'
+import { addExtra as addPlaywrightExtra } from 'playwright-extra'
 import puppeteer, { type BrowserContext as PuppeteerContext, type Page as PuppeteerPage } from 'puppeteer-core'
 import { addExtra } from 'puppeteer-extra'
 import { CHROMIUM_FLAGS, findBrowser } from '../scripts/find-browser.mjs'
@@ -24,10 +25,11 @@ export interface Plugged {
 /** Without the types of the methods that our own plugin adds under the same names. */
 export type PluggedPage = Omit<PuppeteerPage, keyof Plugged> & Plugged
 
-/** The same browser binary twice: driven by Playwright, and by Puppeteer with the plugin. */
+/** The same browser binary three times: driven by Playwright, and by Puppeteer and by Playwright with the plugin. */
 export interface Browsers extends AsyncDisposable {
   readonly ours: Browser
   newPluggedPage(): Promise<PluggedPage>
+  newPluggedPlaywrightPage(): Promise<Omit<Page, keyof Plugged> & Plugged>
   /** Its pages have the plugin's methods, if their types say so or not. */
   newPluggedContext(): Promise<PuppeteerContext>
 }
@@ -40,13 +42,20 @@ export async function openBrowsers(flags: readonly string[] = []): Promise<Brows
   // Its types do not match what it exports.
   const plugin = RecaptchaPlugin as () => Parameters<typeof extra.use>[0]
   extra.use(plugin())
-  const [ours, theirs] = await Promise.all([chromium.launch(options), extra.launch(options)])
+  const playwrightExtra = addPlaywrightExtra(chromium)
+  playwrightExtra.use(plugin())
+  const [ours, theirs, theirsInPlaywright] = await Promise.all([
+    chromium.launch(options),
+    extra.launch(options),
+    playwrightExtra.launch(options),
+  ])
   return {
     ours,
     newPluggedPage: async () => (await theirs.newPage()) as never,
+    newPluggedPlaywrightPage: async () => (await theirsInPlaywright.newPage()) as never,
     newPluggedContext: async () => (await theirs.createBrowserContext()) as never,
     async [Symbol.asyncDispose]() {
-      await Promise.all([ours.close(), theirs.close()])
+      await Promise.all([ours.close(), theirs.close(), theirsInPlaywright.close()])
     },
   }
 }
