@@ -107,9 +107,12 @@ function readStop(value: string): PauseReason {
   return { code: 'MANUAL', message: 'no reason was recorded.', at: 0 }
 }
 
+/** Stands for the fact that forbids a reservation where the ledger does not name it. */
+const UNNAMED = { scope: PAUSED, name: 'token', value: '{}' }
+
 /** The denial for a reservation that a fact forbids. */
 export function stopDenial({ fact }: Pick<Extract<ReserveResult, { ok: false }>, 'fact'>): DeniedError {
-  const { scope = '', name = '', value = '' } = fact ?? {}
+  const { scope, name, value } = fact ?? UNNAMED
   const { code, message, at } = readStop(value)
   const since = new Date(at).toISOString()
   if (scope.startsWith(`${REVOKED}/`)) {
@@ -117,7 +120,7 @@ export function stopDenial({ fact }: Pick<Extract<ReserveResult, { ok: false }>,
       link: name,
     })
   }
-  const [kind = '', id = ''] = name.split(' ')
+  const [kind = name, id = ''] = name.split(' ')
   const remedy = `Call guard.resume({ ${kind}: … }) when the cause is fixed.`
   return deny('GUARD_PAUSED', `The ${kind} is paused since ${since}: ${message} ${remedy}`, {
     [kind]: id,

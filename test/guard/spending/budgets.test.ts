@@ -4,6 +4,7 @@ import {
   Budget,
   BudgetPath,
   dayStatus,
+  inUsdToo,
   originTermsOf,
   periodOf,
   type Terms,
@@ -172,6 +173,16 @@ describe('the status of a day', () => {
       moreAt: new Date(moreAt),
     })
     expect(dayStatus({ ...sliding, moreAt: undefined }, usd(5))).not.toHaveProperty('moreAt')
+    // In JSON each amount that there is has its dollars beside it.
+    const partly = { cap: undefined, spent: usd(0.001), reserved: usd(0), other: 1 }
+    expect(JSON.parse(JSON.stringify(inUsdToo(partly)))).toEqual({
+      ...{ spent: 1_000, spentUsd: 0.001 },
+      ...{ reserved: 0, reservedUsd: 0, other: 1 },
+    })
+    expect(Object.keys(inUsdToo({ cap: usd(1), left: usd(1) }))).toEqual(['cap', 'left'])
+    expect(Object.keys(JSON.parse(JSON.stringify(dayStatus(sliding, usd(5)))))).toEqual(
+      expect.arrayContaining(['capUsd', 'spentUsd', 'reservedUsd', 'leftUsd']),
+    )
     const both = { ...sliding, days: [day('Asia/Tokyo', 2_000_000, 1_000_000)] }
     expect(dayStatus(both, usd(5))).toEqual({
       cap: usd(2),

@@ -45,6 +45,7 @@ describe('the counts of a page load', () => {
   it('do not exist for a solve without a page load', () => {
     const { limits, grant, alerts } = rig()
     for (let solves = 0; solves < 3; solves++) limits.count(grant(1), undefined)
+    limits.check(grant(1), undefined)
     limits.uncount(undefined)
     for (let denials = 0; denials < 5; denials++) limits.denied(undefined, ORIGIN, denied('PAGE_LIMIT_REACHED', 'x'))
     expect(alerts).toEqual([])

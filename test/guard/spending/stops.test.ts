@@ -159,6 +159,10 @@ describe('the denial of what a fact forbids', () => {
   })
 
   it('is a denial too where the ledger says nothing of the fact', () => {
-    expect(stopDenial({})).toMatchObject({ code: 'GUARD_PAUSED' })
+    expect(stopDenial({})).toMatchObject({
+      code: 'GUARD_PAUSED',
+      message: expect.stringMatching(/^The token is paused since 1970-.*: no reason was recorded\./),
+      details: { token: '', reason: 'MANUAL' },
+    })
   })
 })
