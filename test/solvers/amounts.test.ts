@@ -58,13 +58,14 @@ describe('an amount of dollars in a reply', () => {
     undefined,
     true,
     ['1'],
+    ['1'.repeat(12)],
     {},
   ])('%o is none', (value) => {
     expect([parseBalance(value), parseCost(value)]).toEqual([undefined, undefined])
     if (typeof value === 'string') expect(isDecimal(value)).toBe(false)
   })
 
-  test.each(['1234567890', '1'.repeat(64), '1000000000.5', 1e9, 1e300, Number.POSITIVE_INFINITY])(
+  test.each(['1234567890', '1'.repeat(64), '1000000000.5', '1000000000.25', 1e9, 1e300, Number.POSITIVE_INFINITY])(
     '%o is no balance, and the largest cost',
     (value) => {
       expect([parseBalance(value), parseCost(value)]).toEqual([undefined, 1_000_000_000_000_000])
