@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SolveguardError } from '../../src/base/errors.js'
-import { formatUsd, type Money, micros, usd, ZERO } from '../../src/policy/money.js'
+import { formatUsd, type Money, micros, toUsd, usd, ZERO } from '../../src/policy/money.js'
 
 /** All amounts that `usd` can return. */
 const amount = fc.integer({ min: 0, max: 1e12 })
@@ -125,4 +125,13 @@ describe('formatUsd', () => {
       }),
     )
   })
+})
+
+it('toUsd is an amount in dollars, which usd reads back', () => {
+  expect([toUsd(micros(1_000)), toUsd(usd(5)), toUsd(ZERO)]).toEqual([0.001, 5, 0])
+  fc.assert(
+    fc.property(amount, (value) => {
+      expect(usd(toUsd(value as Money))).toBe(value)
+    }),
+  )
 })
