@@ -2,6 +2,7 @@ import { isPromise } from '../../base/async.js'
 import type { Driver, DriverFrame, DriverPage, FrameNavigation } from '../driver.js'
 import type { Finder } from './finder.js'
 import { isBlankUrl } from './frame-url.js'
+import { FrameValues } from './frame-values.js'
 import { isVendorFrame } from './vendor-frames.js'
 
 /** How many documents are prepared, at most, before the user's own code calls for a page. */
@@ -16,8 +17,7 @@ const MAX_PREPARED = 100
 export class DocumentPreparer {
   readonly #finder: Pick<Finder, 'prepare'>
   /** Documents that are prepared, by frame, until the frame navigates. */
-  readonly #prepared = new WeakSet<DriverFrame>()
-  readonly #watched = new Map<DriverPage, () => void>()
+  readonly #prepared = new FrameValues<true>()
   readonly #unwatch: (() => void) | undefined
   #left = MAX_PREPARED
   #closed = false
@@ -36,7 +36,7 @@ export class DocumentPreparer {
   close(): void {
     this.#closed = true
     this.#unwatch?.()
-    for (const stop of [...this.#watched.values()]) stop()
+    this.#prepared.close()
   }
 
   #onNavigation({ url, locate }: FrameNavigation): void {
@@ -56,23 +56,11 @@ export class DocumentPreparer {
 
   #prepareAround({ page, frame }: { readonly page: DriverPage; readonly frame: DriverFrame }): void {
     const around = frame.parent()
-    if (this.#closed || this.#left <= 0 || !around || this.#prepared.has(around)) return
+    if (this.#closed || this.#left <= 0 || !around || this.#prepared.get(around)) return
     // The origin of a frame without a URL of its own has to be asked for: that is left to a scan.
     if (page.isClosed() || isBlankUrl(around.url())) return
     this.#left--
-    this.#prepared.add(around)
-    this.#watch(page)
+    this.#prepared.set(page, around, true)
     this.#finder.prepare(page, around).catch(() => undefined)
-  }
-
-  #watch(page: DriverPage): void {
-    if (this.#watched.has(page)) return
-    const forget = (frame: DriverFrame): void => void this.#prepared.delete(frame)
-    const unwatch = page.watch({ navigated: forget, detached: forget, gone: () => stop() })
-    const stop = (): void => {
-      this.#watched.delete(page)
-      unwatch()
-    }
-    this.#watched.set(page, stop)
   }
 }

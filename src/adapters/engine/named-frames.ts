@@ -3,6 +3,7 @@ import type { DeniedError } from '../../base/errors.js'
 import type { Grant } from '../../guard/types.js'
 import type { DriverFrame, DriverPage, FrameElementReading } from '../driver.js'
 import { boundedUrl, frameUrl, inheritedOrigin, isBlankUrl } from './frame-url.js'
+import { FrameValues } from './frame-values.js'
 import { type CallResult, callWithTimeout, evaluateWithTimeout } from './timeouts.js'
 
 /** A frame, or a whole page, in which nothing is run: the policy does not name its origin. */
@@ -27,8 +28,7 @@ export class NamedFrames {
   readonly #clock: Clock
   readonly #evaluateMs: number
   /** The origins of frames without a URL of their own, until they navigate. */
-  readonly #inherited = new WeakMap<DriverFrame, Promise<string | undefined>>()
-  readonly #watched = new Map<DriverPage, () => void>()
+  readonly #inherited = new FrameValues<Promise<string | undefined>>()
 
   /** @param evaluateMs how long one call into a frame may take, ms */
   constructor(grant: Pick<Grant, 'originDenial' | 'denyUnnamed'>, clock: Clock, evaluateMs: number) {
@@ -100,25 +100,13 @@ export class NamedFrames {
 
   /** Stops watching pages. */
   close(): void {
-    for (const stop of [...this.#watched.values()]) stop()
+    this.#inherited.close()
   }
 
   #readInherited(page: DriverPage, frame: DriverFrame): Promise<string | undefined> {
-    this.#watch(page)
     const reading = inheritedOrigin(frame, (one) => this.readElement(one))
-    this.#inherited.set(frame, reading)
+    this.#inherited.set(page, frame, reading)
     return reading
-  }
-
-  #watch(page: DriverPage): void {
-    if (this.#watched.has(page)) return
-    const forget = (frame: DriverFrame): void => void this.#inherited.delete(frame)
-    const unwatch = page.watch({ navigated: forget, detached: forget, gone: () => stop() })
-    const stop = (): void => {
-      this.#watched.delete(page)
-      unwatch()
-    }
-    this.#watched.set(page, stop)
   }
 }
 

@@ -16,6 +16,8 @@ import { fillField } from '../engine/picture-scripts.js'
 
 export type * from '../engine/public-types.js'
 
+import { watchFrameNavigations } from '../engine/frame-navigations.js'
+
 /**
  * Guards a Playwright browser context: the CAPTCHAs in its present and future pages are found and solved under the
  * guard's policy, or under a narrower one.
@@ -107,26 +109,21 @@ function playwrightDriver(context: BrowserContext): Driver<Page, Locator> {
       }
     },
     watchFrames(report) {
-      const unwatch = new Map<Page, () => void>()
-      const add = (page: Page): void => {
-        if (unwatch.has(page)) return
-        const navigated = (frame: Frame): void => {
-          if (!frame.parentFrame()) return
-          report({ url: frame.url(), locate: () => ({ page: pageOf(page), frame: frameOf(frame) }) })
-        }
-        const stop = (): void => {
-          page.off('framenavigated', navigated).off('close', stop)
-          unwatch.delete(page)
-        }
-        page.on('framenavigated', navigated).on('close', stop)
-        unwatch.set(page, stop)
-      }
-      context.on('page', add)
-      for (const page of context.pages()) add(page)
-      return () => {
-        context.off('page', add)
-        for (const stop of [...unwatch.values()]) stop()
-      }
+      return watchFrameNavigations<Page, Frame>(
+        {
+          open: () => context.pages(),
+          onOpened(add) {
+            context.on('page', add)
+            return () => void context.off('page', add)
+          },
+          listen(page, navigated, closed) {
+            page.on('framenavigated', navigated).on('close', closed)
+            return () => void page.off('framenavigated', navigated).off('close', closed)
+          },
+          viewsOf: (page, frame) => ({ page: pageOf(page), frame: frameOf(frame) }),
+        },
+        report,
+      )
     },
     pages: () => context.pages().map(pageOf),
     async install(script) {

@@ -9,6 +9,8 @@ import { fillField } from '../engine/picture-scripts.js'
 
 export type * from '../engine/public-types.js'
 
+import { watchFrameNavigations } from '../engine/frame-navigations.js'
+
 /**
  * Guards a Puppeteer browser context: the CAPTCHAs in its present and future pages are found and solved under the
  * guard's policy, or under a narrower one.
@@ -101,25 +103,21 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
       }
     },
     watchFrames(report) {
-      const unwatch = new Map<Page, () => void>()
-      const add = (page: Page): void => {
-        const navigated = (frame: Frame): void => {
-          if (!frame.parentFrame()) return
-          report({ url: frame.url(), locate: () => ({ page: pageOf(page), frame: frameOf(frame) }) })
-        }
-        const stop = (): void => {
-          page.off('framenavigated', navigated).off('close', stop)
-          unwatch.delete(page)
-        }
-        page.on('framenavigated', navigated).on('close', stop)
-        unwatch.set(page, stop)
-      }
-      openCallbacks.add(add)
-      for (const page of open) add(page)
-      return () => {
-        openCallbacks.delete(add)
-        for (const stop of [...unwatch.values()]) stop()
-      }
+      return watchFrameNavigations<Page, Frame>(
+        {
+          open: () => open,
+          onOpened(add) {
+            openCallbacks.add(add)
+            return () => void openCallbacks.delete(add)
+          },
+          listen(page, navigated, closed) {
+            page.on('framenavigated', navigated).on('close', closed)
+            return () => void page.off('framenavigated', navigated).off('close', closed)
+          },
+          viewsOf: (page, frame) => ({ page: pageOf(page), frame: frameOf(frame) }),
+        },
+        report,
+      )
     },
     pages: () => [...open].map(pageOf),
     async install(script) {

@@ -182,7 +182,7 @@ function createMain(observer: Observer): Core {
     return now && 'view' in now ? now.view : undefined
   }
 
-  /** What is told of it, if that can be read. */
+  /** What is reported of it, if that can be read. */
   const factsOf = (view: WidgetView | undefined): Facts | undefined => {
     try {
       return view?.facts()
