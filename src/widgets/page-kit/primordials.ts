@@ -70,11 +70,13 @@ export function pushBounded<T>(items: List<T>, item: T): T {
 
 /** Removes one item, if there is one, and keeps the order of the others. */
 export function remove<T>(from: List<T>, item: T | undefined): void {
+  keep(from, (other) => other !== item)
+}
+
+/** Removes the items that do not pass a test, and keeps the order of the others. */
+export function keep<T>(from: List<T>, test: (item: T) => boolean): void {
   let kept = 0
-  for (let index = 0; index < from.size; index++) {
-    const other = from[index] as T
-    if (other !== item) from[kept++] = other
-  }
+  for (let index = 0; index < from.size; index++) if (test(from[index] as T)) from[kept++] = from[index] as T
   while (from.size > kept) delete from[--from.size]
 }
 

@@ -179,7 +179,7 @@ function createMain(observer: Observer): Core {
   /** The widget as it is now, if this solution is still the last that was injected into it. */
   const viewSince = (entry: KnownWidget, solution: PageSolution): WidgetView | undefined => {
     const now = entry.last === solution ? locate(entry.id) : undefined
-    return now && 'view' in now ? now.view : undefined
+    return !now || 'error' in now ? undefined : now.view
   }
 
   /** What is reported of it, if that can be read. */

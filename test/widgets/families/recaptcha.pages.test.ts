@@ -226,6 +226,24 @@ describe('a reCAPTCHA whose script is loaded anew, as for another language,', ()
   )
 })
 
+test('a v3 call that waits for a token still does when the script is loaded anew meanwhile', async () => {
+  await at.visit('/left-over', { recaptchaV3: 'solve' })
+  await at.page.waitForSelector('iframe[name^=a-]', { state: 'attached' })
+  await at.page.evaluate(`(() => {
+    const old = document.querySelector('script[src*="api.js"]'), script = document.createElement('script')
+    grecaptcha.execute(new URL(old.src).searchParams.get('render'), { action: 'login' }).then((token) => {
+      window.token = token
+    })
+    window.___grecaptcha_cfg = undefined
+    script.src = old.src + '&hl=de'
+    document.head.append(script)
+  })()`)
+  await at.page.waitForFunction('document.querySelectorAll("iframe[name^=a-]").length === 2')
+  expect((await at.find()).filter(({ due }) => due)).toMatchObject([{ variant: 'v3', action: 'login' }])
+  const { solved } = await at.captcha.solve(at.page)
+  expect(await at.page.evaluate('window.token')).toBe(solved[0]?.solution.token)
+})
+
 test('where a page is scrolled to ends no wait for a change, and what it shows does', async () => {
   await at.visit('/login')
   await at.due()

@@ -1,7 +1,7 @@
 import { thenable } from '../../../page-kit/api-watch.js'
 import { apiReplacedBy } from '../../../page-kit/compat.js'
 import { type Patch, patchMethods, restore } from '../../../page-kit/patch.js'
-import { bare, find, type List, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
+import { bare, find, keep, type List, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { trimmed } from '../../../page-kit/text.js'
 import { hasGlobal, type Observer, type Watch, type Watcher } from '../../../page-kit/watcher.js'
@@ -94,10 +94,9 @@ function watchRecaptcha(observer: Observer, script?: Element): RecaptchaLog {
     check() {
       const now = clientsNow()
       if (now && now !== clients) {
-        if (clients) {
-          log.executes.size = 0
-          log.answers = bare()
-        }
+        // Numbers are given out again. A call that waits for a token by a sitekey waits for it still.
+        keep(log.executes, (entry) => typeof entry.target === 'string')
+        log.answers = bare()
         clients = now
       }
       if (!apiReplacedBy(p)) watch(own(p, window, 'grecaptcha'), false)
@@ -114,7 +113,7 @@ function watchRecaptcha(observer: Observer, script?: Element): RecaptchaLog {
   return log
 
   function watch(api: unknown, enterprise: boolean): void {
-    if ((typeof api !== 'object' && typeof api !== 'function') || api === null) return
+    if (typeof api !== 'object' || api === null) return
     patchMethods(observer, patches, api, {
       render(call, self, args) {
         const n = p.apply(call, self, args)
@@ -146,13 +145,14 @@ function watchRecaptcha(observer: Observer, script?: Element): RecaptchaLog {
     if (ready) {
       // In a task of its own, as after a vendor's round trip: a form that is firing its submit event ignores another
       // submission.
-      return new p.Promise((resolve) => {
-        const give = () => {
-          resolve(ready.token)
-          ready.onUsed?.()
-        }
-        p.apply(p.setTimeout, window, [give])
-      })
+      return new p.Promise((resolve) =>
+        p.apply(p.setTimeout, window, [
+          () => {
+            resolve(ready.token)
+            ready.onUsed?.()
+          },
+        ]),
+      )
     }
     const entry = entryOf(target, action, enterprise)
     const callVendor = () => p.apply(call, self, args)
