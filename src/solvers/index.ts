@@ -23,5 +23,6 @@ export type {
   ThreadsInfo,
   UsualTimes,
 } from './solver.js'
+export type { SolverName } from './table.js'
 export type { TaskOptions } from './task-solver.js'
 export { type TwoCaptchaOptions, twoCaptcha } from './two-captcha.js'

@@ -8,8 +8,8 @@ import type { SolverOptions } from './options.js'
 import type { Solver } from './solver.js'
 import { twoCaptcha } from './two-captcha.js'
 
-/** A new solver is a new file, a line here and in `index.ts`, and a row in `list-prices.ts`. */
-const BY_NAME = {
+/** A new solver is a new file, a line here, its name below, a line in `index.ts`, and a row in `list-prices.ts`. */
+const BY_NAME: Readonly<Record<SolverName, (options?: SolverOptions) => Solver>> = {
   captchaai: captchaAI,
   twocaptcha: twoCaptcha,
   anticaptcha: antiCaptcha,
@@ -18,7 +18,7 @@ const BY_NAME = {
 }
 
 /** The name of a solver. */
-export type SolverName = keyof typeof BY_NAME
+export type SolverName = 'captchaai' | 'twocaptcha' | 'anticaptcha' | 'capmonster' | 'capsolver'
 
 /** Every solver, by name. */
 export const SOLVERS: Readonly<Record<string, (options?: SolverOptions) => Solver>> = BY_NAME

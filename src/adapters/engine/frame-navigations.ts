@@ -5,7 +5,7 @@ export interface EmittingPages<P, F> {
   open(): Iterable<P>
   /** Calls back with each page that is opened, until the returned function is called. */
   onOpened(add: (page: P) => void): () => void
-  /** Calls back when a frame of the page has navigated, and when it is closed, until the returned function is called. */
+  /** Calls back when a frame of the page has navigated, and when the page is closed, until it is stopped. */
   listen(page: P, navigated: (frame: F) => void, closed: () => void): () => void
   viewsOf(page: P, frame: F): { readonly page: DriverPage; readonly frame: DriverFrame }
 }
