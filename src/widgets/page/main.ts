@@ -47,7 +47,7 @@ interface Pad {
   readonly numbers: List<number>
 }
 
-type Facts = ReturnType<WidgetView['facts']>
+type Facts = Readonly<Record<string, string | boolean | undefined>>
 
 interface KnownWidget {
   readonly id: string
