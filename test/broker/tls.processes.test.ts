@@ -112,6 +112,17 @@ describe('a broker with TLS of its own', () => {
     expect(stdout).toMatch(/^[\d.]+\n$/)
   })
 
+  it('solves for a client of Ruby, where Ruby is installed', async () => {
+    const { port, handle, caFile, folder } = await tlsRig({ proxy: true })
+    const program = join(folder, 'main.rb')
+    writeFileSync(program, RUBY)
+    if (!findProgram('ruby')) return
+    // Net::HTTP reads this variable for https too.
+    const env = { ...process.env, SSL_CERT_FILE: caFile, http_proxy: `http://t:${handle}@127.0.0.1:${port}` }
+    const { stdout } = await run('ruby', [program, PAGE, SITEKEY], { env })
+    expect(stdout).toBe('OK|03AF-the-answer\n')
+  })
+
   it("clients that trust its authority refuse that authority's certificate for another host", async () => {
     const { caFile, folder } = await tlsRig()
     const stored = JSON.parse(readFileSync(join(folder, 'broker-ca.key'), 'utf8'))
@@ -219,4 +230,18 @@ func main() {
 	body, _ := io.ReadAll(reply.Body)
 	fmt.Println(string(body))
 }
+`
+
+/** In the shape of 2captcha-ruby: a form by POST, then polls. */
+const RUBY = `require 'net/http'
+
+page, sitekey = ARGV
+form = { key: 'any', method: 'userrecaptcha', googlekey: sitekey, pageurl: page }
+id = Net::HTTP.post_form(URI('https://2captcha.com/in.php'), form).body.split('|')[1]
+answer = 'CAPCHA_NOT_READY'
+while answer == 'CAPCHA_NOT_READY'
+  sleep 0.1
+  answer = Net::HTTP.get(URI("https://2captcha.com/res.php?key=any&action=get&id=#{id}"))
+end
+puts answer
 `
