@@ -3,6 +3,7 @@ import type { DriverFrame, DriverPage } from '../../../src/adapters/driver.js'
 import { Finder } from '../../../src/adapters/engine/finder.js'
 import { NamedFrames } from '../../../src/adapters/engine/named-frames.js'
 import { PageSolver } from '../../../src/adapters/engine/solve-page.js'
+import type { MaybePromise } from '../../../src/base/async.js'
 import { manualClock } from '../../../src/testing/clock.js'
 import { fakeGrant } from '../fake-grant.js'
 
@@ -16,7 +17,7 @@ const PAD = JSON.stringify({ secret, id: 1, numbers: '00ff'.repeat(4_096) })
  * A page whose frame answers the calls of a solve, in a tool that reports no navigation.
  * @param answer a reply in place of the document's own, by the number of the call from 1; undefined: its own
  */
-function silentPage(answer: (method: string, nth: number) => string | undefined) {
+function silentPage(answer: (method: string, nth: number) => MaybePromise<string | undefined>) {
   const calls: string[] = []
   const frame: DriverFrame = {
     url: () => 'http://127.0.0.1/',
@@ -27,7 +28,7 @@ function silentPage(answer: (method: string, nth: number) => string | undefined)
       const method = /main\.(find|pad|inject|notifyPage|isSameDocument)\(/.exec(expression)?.[1] ?? ''
       calls.push(method === 'inject' ? expression : method)
       const own = { find: FOUND, pad: PAD }[method] ?? '{"result":"ok"}'
-      return answer(method, calls.length) ?? own
+      return (await answer(method, calls.length)) ?? own
     },
   }
   const page: DriverPage = { frames: () => [frame], isClosed: () => false, watch: () => () => {} }
@@ -69,34 +70,16 @@ test('sends no token that can be read without the pad', async () => {
 
 test('does not pay again for a widget that was solved during a slow scan', async () => {
   let release: (() => void) | undefined
-  const frame: DriverFrame = {
-    url: () => 'http://127.0.0.1/',
-    name: () => '',
-    parent: () => undefined,
-    isDetached: () => false,
-    async evaluate(expression) {
-      if (expression.includes('main.pad(')) return PAD
-      if (!expression.includes('main.find(')) return '{"result":"ok"}'
-      if (!release) await new Promise<void>((resolve) => (release = resolve))
-      return FOUND
-    },
-  }
-  const page: DriverPage = { frames: () => [frame], isClosed: () => false, watch: () => () => {} }
-  const clock = manualClock()
-  const grant = fakeGrant({ issue: () => 'a-token' })
-  const frames = new NamedFrames(grant, clock, 5_000)
-  const tools = {
-    ...{ grant, clock, evaluateMs: 5_000, frames, finder: new Finder(clock, 5_000, frames) },
-    refreshChallenge: async <T>(found: T) => found,
-  }
-  const signal = new AbortController().signal
-  const solver = new PageSolver(tools, signal)
+  const { page, grant, solver } = silentPage(async (method) => {
+    if (method === 'find' && !release) await new Promise<void>((resolve) => (release = resolve))
+    return undefined
+  })
   const slow = solver.scan(page)
   expect(await solver.solve(page, {})).toMatchObject({ solved: [{}] })
   release?.()
   const [place] = (await slow).widgets
   if (!place) throw new Error('Nothing was found.')
-  expect(await solver.solveFound(page, place.challenge, signal)).toMatchObject({
+  expect(await solver.solveFound(page, place.challenge, new AbortController().signal)).toMatchObject({
     outcome: { kind: 'skipped', reason: 'answered' },
   })
   expect(grant.challenges).toHaveLength(1)
