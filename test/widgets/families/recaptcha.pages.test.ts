@@ -53,6 +53,7 @@ const PAGES: Record<string, string> = {
   )}</script>${api('?render=explicit&onload=begin', 'enterprise.js')}`,
   '/reloaded': `${head}${login('<div id="here"></div><button>Sign in</button>')}<script>window.begin = function () {
   window.client = grecaptcha.render('here', { sitekey: '{{sitekey}}', callback: answered }) }</script>${api('?render=explicit&onload=begin')}`,
+  '/nothing': `${head}`,
   '/left-over': `${head}${login(`${TOKEN}<div class="g-recaptcha" data-sitekey="{{sitekey}}"></div><button>Sign in</button>`)}
 <script>document.getElementById('login').addEventListener('submit', function (event) {
   if (document.getElementById('token').value) return
@@ -243,6 +244,31 @@ test('a v3 call that waits for a token still does when the script is loaded anew
   const { solved } = await at.captcha.solve(at.page)
   expect(await at.page.evaluate('window.token')).toBe(solved[0]?.solution.token)
 })
+
+test.each(['/nothing', '/reloaded'])(
+  '%s: a v3 that is rendered and executed by number at once when a script is loaded (anew) is held',
+  async (path) => {
+    await at.guard({ recaptchaV3: 'solve' })
+    await at.open(path)
+    if (path === '/reloaded') await at.due()
+    await at.page.evaluate(`(() => {
+      delete window.grecaptcha; delete window.___grecaptcha_cfg; delete window.__google_recaptcha_client
+      window.loaded = () => grecaptcha.ready(() => {
+        const container = document.body.appendChild(document.createElement('div'))
+        const number = grecaptcha.render(container, { sitekey: '${at.sitekey}', badge: 'inline', size: 'invisible' })
+        grecaptcha.execute(number, { action: 'login' }).then((token) => { window.token = token })
+      })
+      const script = document.createElement('script')
+      script.src = '${at.vendor.url}/recaptcha/api.js?render=explicit&onload=loaded'
+      document.head.append(script)
+    })()`)
+    await eventually(async () => (await at.find()).some(({ executed }) => executed))
+    const [widget] = (await at.find()).filter(({ executed }) => executed)
+    expect(widget).toMatchObject({ variant: 'v3', action: 'login', due: true })
+    const { solved } = await at.captcha.solve(at.page, { which: 'all' })
+    expect(solved.map(({ solution }) => solution.token)).toContain(await at.page.evaluate('window.token'))
+  },
+)
 
 test('where a page is scrolled to ends no wait for a change, and what it shows does', async () => {
   await at.visit('/login')

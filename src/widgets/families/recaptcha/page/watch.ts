@@ -113,7 +113,7 @@ function watchRecaptcha(observer: Observer, script?: Element): RecaptchaLog {
   return log
 
   function watch(api: unknown, enterprise: boolean): void {
-    if (typeof api !== 'object' || api === null) return
+    if (!api || typeof api !== 'object') return
     patchMethods(observer, patches, api, {
       render(call, self, args) {
         const n = p.apply(call, self, args)
@@ -128,7 +128,7 @@ function watchRecaptcha(observer: Observer, script?: Element): RecaptchaLog {
       },
     })
     // The loader creates this object before the main part is loaded, so a check after each script is soon enough.
-    if (!enterprise) watch(p.describe(api, 'enterprise')?.value, true)
+    if (!enterprise) watch(own(p, api, 'enterprise'), true)
   }
 
   function execute(
@@ -223,13 +223,14 @@ function watchRecaptcha(observer: Observer, script?: Element): RecaptchaLog {
     }
   }
 
-  /** The entry of a call, which it counts. */
+  /** The entry of a call, which it counts. Beforehand, calls for numbers that were given out again are removed. */
   function entryOf(target: unknown, action: string | undefined, enterprise: boolean): Execute {
-    const called =
+    log.check()
+    const entry =
       find(log.executes, (entry) => entry.target === target && entry.action === action) ??
       pushBounded(log.executes, { target, action, enterprise, pending: list(), calls: 0, ongoing: false })
-    called.calls++
-    return called
+    entry.calls++
+    return entry
   }
 }
 
