@@ -13,8 +13,13 @@ const RETRY_MS = 1_000
 /** How long a turn is stored: longer than a process may be suspended and then continue. */
 const TURN_TTL_MS = 7 * 86_400_000
 
-/** The ids of the locks that this process holds: two guards of one process may want the same batch. */
+/** The ids of the locks that this copy of the module holds: two guards of one process may want the same batch. */
 const HELD_HERE = new Set<string>()
+/** Part of the ids of its locks. Each worker thread, and each copy of the package in a process, has one of its own. */
+const COPY = randomUUID().slice(0, 8)
+
+/** How long after its last heartbeat a process still holds the batch for certain, with time left for a submit. */
+const CONFIRMED_MS = LEASE_MS - HEARTBEAT_MS
 
 /** The scope in which a process id is unique: this machine since its boot, and on Linux the PID namespace. */
 const MACHINE = `${hostname().slice(0, 64)}:${machine()}:${pidNamespace()}`
@@ -43,6 +48,9 @@ export class BatchLock {
   readonly #heartbeatName: string
   readonly #lost = new AbortController()
   #turn = 0
+  /** When the last heartbeat was begun that the ledger has stored. On both clocks: a machine may sleep. */
+  #renewed = { wall: 0, monotonic: 0 }
+  #renewing: Promise<void> | undefined
   #cancelHeartbeat = (): void => {}
 
   constructor(deps: BatchLockDeps, batch: string) {
@@ -50,7 +58,7 @@ export class BatchLock {
     this.#batch = batch
     this.#scope = `batch-lock:${deps.name}/${batch}`
     // Random, because a guard may want the same batch twice.
-    this.#id = `${MACHINE}:${deps.ownerId}-${randomUUID().slice(0, 8)}`
+    this.#id = `${MACHINE}:${deps.ownerId}-${COPY}-${randomUUID().slice(0, 8)}`
     this.#heartbeatName = heartbeatNameOf(this.#id)
   }
 
@@ -91,6 +99,7 @@ export class BatchLock {
    * Writes the heartbeat first: no other process may see this turn without one. @returns whether this lock has the turn
    */
   async #acquireTurn(turn: number): Promise<boolean> {
+    const renewed = this.#time()
     await this.#setFact(this.#heartbeatName, '', LEASE_MS)
     const ownerId = await this.#claim(turn)
     const holder = await this.#holder()
@@ -100,6 +109,7 @@ export class BatchLock {
       return false
     }
     this.#turn = turn
+    this.#renewed = renewed
     HELD_HERE.add(this.#id)
     this.#scheduleHeartbeat()
     return true
@@ -135,19 +145,51 @@ export class BatchLock {
     )
   }
 
+  /**
+   * Confirms, before something is bought, that no other process has acquired the batch. Asks the ledger only where the
+   * last heartbeat is so old that one may have: the process was suspended, or heartbeats could not be written.
+   * @throws SolveguardError `BATCH_UNDER_WAY`; what the ledger throws
+   */
+  confirm(): MaybePromise<void> {
+    if (this.#deps.closed) return
+    this.lost.throwIfAborted()
+    const { wall, monotonic } = this.#time()
+    if (Math.max(wall - this.#renewed.wall, monotonic - this.#renewed.monotonic) < CONFIRMED_MS) return
+    return this.#renew().then(() => this.lost.throwIfAborted())
+  }
+
   async #heartbeat(): Promise<void> {
     if (this.#deps.closed) return
     try {
-      const holder = await this.#holder()
-      // Released meanwhile.
-      if (this.#turn === 0) return
-      if (holder && holder.turn > this.#turn) return await this.#lose()
-      await this.#setFact(this.#heartbeatName, '', LEASE_MS)
-      if ((await this.#claim(this.#turn)) !== this.#id) return await this.#lose()
+      await this.#renew()
     } finally {
       // Also after a failure of the ledger: it may answer the next time.
       if (!this.lost.aborted && this.#turn > 0) this.#scheduleHeartbeat()
     }
+  }
+
+  /** One call at a time: many items may need it at once. */
+  #renew(): Promise<void> {
+    this.#renewing ??= this.#renewNow().finally(() => {
+      this.#renewing = undefined
+    })
+    return this.#renewing
+  }
+
+  async #renewNow(): Promise<void> {
+    const renewed = this.#time()
+    const holder = await this.#holder()
+    // Released meanwhile.
+    if (this.#turn === 0) return
+    if (holder && holder.turn > this.#turn) return await this.#lose()
+    await this.#setFact(this.#heartbeatName, '', LEASE_MS)
+    if ((await this.#claim(this.#turn)) !== this.#id) return await this.#lose()
+    this.#renewed = renewed
+  }
+
+  #time(): { wall: number; monotonic: number } {
+    const { clock } = this.#deps
+    return { wall: clock.now(), monotonic: clock.monotonic() }
   }
 
   async #lose(): Promise<void> {
@@ -166,7 +208,8 @@ export class BatchLock {
   #isDead(id: string): boolean {
     if (!id.startsWith(`${MACHINE}:`)) return false
     const pid = Number(id.slice(MACHINE.length + 1).split('-')[0])
-    if (pid === process.pid) return !HELD_HERE.has(id)
+    // Another thread or copy of the package may hold it: then its lease says whether it lives.
+    if (pid === process.pid) return id.includes(`-${COPY}-`) && !HELD_HERE.has(id)
     try {
       process.kill(pid, 0)
       return false

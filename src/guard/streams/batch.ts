@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { isPromise, type MaybePromise } from '../../base/async.js'
 import { type AnyChallenge, type Family, isPicture } from '../../base/challenge.js'
 import { type Code, messageOf, printable, SolveguardError } from '../../base/errors.js'
 import { MAX_FACT_LENGTH } from '../../ledger/facts.js'
 import type { Fact } from '../../ledger/ledger.js'
 import { type Money, micros } from '../../policy/money.js'
 import { parseChallenge } from '../admission/parse-challenge.js'
+import { ledgerDown } from '../errors.js'
 import type { GuardContext, Notifier } from '../ports.js'
 import type { SubmitObserver, SubmittedTask } from '../service/solver-task.js'
 import type { BatchItem } from '../types.js'
@@ -41,8 +43,14 @@ const STORED_ITEM = z.discriminatedUnion('state', [
 
 type StoredItem = z.output<typeof STORED_ITEM>
 
+/** What is stored cannot be read: it is damaged, or of another version. The item may have been bought. */
+interface UnreadableItem {
+  readonly state: 'unreadable'
+  readonly subject?: undefined
+}
+
 /** A stored item, and when it was stored: wall-clock ms. */
-export type KnownItem = StoredItem & { readonly at: number }
+export type KnownItem = (StoredItem | UnreadableItem) & { readonly at: number }
 
 /** The name of a batch, and how its items are identified and kept. */
 export interface BatchPlan {
@@ -182,10 +190,14 @@ export class Batch {
       begin: (task) => {
         this.#checkNote(note({ ...task, taskId: LONGEST_TASK_ID }), key)
         finish()
-        const storing = new Promise<void>((resolve) => {
-          finish = resolve
-        }).finally(() => this.#submitting.delete(storing))
-        this.#submitting.add(storing)
+        const begin = (): void => {
+          const storing = new Promise<void>((resolve) => {
+            finish = resolve
+          }).finally(() => this.#submitting.delete(storing))
+          this.#submitting.add(storing)
+        }
+        const confirming = this.#confirmLock()
+        return isPromise(confirming) ? confirming.then(begin) : begin()
       },
       onSubmitted: async (task) => {
         await this.#store(key, note(task))
@@ -193,6 +205,15 @@ export class Batch {
       },
       end: () => finish(),
     }
+  }
+
+  /** @throws SolveguardError `BATCH_UNDER_WAY` if another process has acquired the batch; `LEDGER_UNAVAILABLE` */
+  #confirmLock(): MaybePromise<void> {
+    const confirming = this.#lock.confirm()
+    if (!isPromise(confirming)) return
+    return confirming.catch((error) => {
+      throw error instanceof SolveguardError ? error : ledgerDown(error)
+    })
   }
 
   /**
@@ -232,7 +253,9 @@ export class Batch {
     if (this.#deps.closed && item.state !== 'submitted') return
     try {
       const value = this.#valueOf(key, item)
-      const fact = { scope: this.#scope, name: key, value, ttlMs: this.#plan.keepForMs ?? DAY_MS }
+      // Another process that has acquired the batch may have stored more than a task or a failure of this one.
+      const ifAbsent = this.#lock.lost.aborted && item.state !== 'solved'
+      const fact = { scope: this.#scope, name: key, value, ttlMs: this.#plan.keepForMs ?? DAY_MS, ifAbsent }
       await this.#deps.ledger.setFact(fact, this.#deps.clock.now())
     } catch (error) {
       this.#deps.alert('LEDGER_UNAVAILABLE', `An item of a batch could not be stored: ${messageOf(error)}`)
@@ -247,13 +270,13 @@ export async function batchItems(deps: ItemsDeps, name: string): Promise<BatchIt
   const items = await itemsOf(deps, scopeOf(deps, name))
   return items
     .sort((a, b) => a.item.at - b.item.at)
-    .map(({ name: key, item: { state, at, ...item } }) => ({
-      key,
-      state,
-      at: new Date(at),
-      cost: 'cost' in item ? item.cost : undefined,
-      code: 'code' in item ? item.code : undefined,
-    }))
+    .flatMap(({ name: key, item }) => {
+      if (item.state === 'unreadable') return []
+      const { state, at } = item
+      const cost = state === 'solved' ? item.cost : undefined
+      const code = state === 'failed' ? item.code : undefined
+      return [{ key, state, at: new Date(at), cost, code }]
+    })
 }
 
 function scopeOf(deps: ItemsDeps, batch: string): string {
@@ -262,20 +285,16 @@ function scopeOf(deps: ItemsDeps, batch: string): string {
 
 async function itemsOf(deps: ItemsDeps, scope: string): Promise<{ name: string; item: KnownItem }[]> {
   const facts = await deps.ledger.listFacts(scope, deps.clock.now())
-  return facts.flatMap((fact) => {
-    const item = read(fact)
-    return item ? [{ name: fact.name, item }] : []
-  })
+  return facts.map((fact) => ({ name: fact.name, item: read(fact) }))
 }
 
-/** Parses a stored item. A ledger is shared, so an item of another version may have any shape: it is ignored. */
-function read({ value, at }: Fact): KnownItem | undefined {
+/** Parses a stored item. A ledger is shared, so an item of another version may have any shape. */
+function read({ value, at }: Fact): KnownItem {
   try {
     const parsed = STORED_ITEM.safeParse(JSON.parse(value))
-    return parsed.success ? { ...parsed.data, at } : undefined
-  } catch {
-    return undefined
-  }
+    if (parsed.success) return { ...parsed.data, at }
+  } catch {}
+  return { state: 'unreadable', at }
 }
 
 /**

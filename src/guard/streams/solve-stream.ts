@@ -8,7 +8,7 @@ import { duration } from '../../policy/shapes.js'
 import type { Account } from '../accounts/account.js'
 import type { GrantContext } from '../admission/grant-context.js'
 import { checkName } from '../admission/names.js'
-import { asSolveguardError, withoutKey } from '../errors.js'
+import { asSolveguardError, denied, withoutKey } from '../errors.js'
 import type { GuardContext, Notifier } from '../ports.js'
 import type { Recovery } from '../service/recovery.js'
 import type { SolvePipeline } from '../solve/pipeline.js'
@@ -120,6 +120,14 @@ export function solveStream(
       summary.alreadySolved++
       emitItem({ index, key: itemKey, outcome: 'already-solved', cost: known.cost })
       return undefined
+    }
+    if (known?.state === 'unreadable') {
+      unresolved.add(itemKey)
+      throw denied(
+        'LEDGER_UNAVAILABLE',
+        'What the ledger has of this item of the batch cannot be read (it is damaged, or of another version): it may ' +
+          'have been bought. Give the batch another name to buy it again.',
+      )
     }
     const submitted = known?.state === 'submitted' && batch.isFor(known, challenge) ? known : undefined
     const solution = submitted && (await reattached(submitted, challenge, itemKey))

@@ -118,3 +118,35 @@ it('a process sends heartbeats again after the ledger failed for a moment, and k
   expect(held.lost.aborted).toBe(false)
   expect(await errorOf(lock().acquire())).toMatchObject({ code: 'BATCH_UNDER_WAY' })
 })
+
+it('another copy of the package in this process, as in a worker thread, is not mistaken for dead', async () => {
+  const { clock, guard } = await setUpLocks()
+  const copy = '../../../src/guard/streams/batch-lock.js?copy'
+  const { BatchLock: CopiedLock }: typeof import('../../../src/guard/streams/batch-lock.js') = await import(copy)
+  const held = new CopiedLock(guard().core, 'b')
+  await held.acquire()
+  expect(await settleWith(clock, errorOf(guard().lock.acquire()))).toMatchObject({ code: 'BATCH_UNDER_WAY' })
+  await clock.advance(6_000)
+  expect(held.lost.aborted).toBe(false)
+  await held.release()
+  await guard().lock.acquire()
+})
+
+it('is confirmed without the ledger while its heartbeats are stored, and by one call where they are late', async () => {
+  const { clock, ledger, lock } = await setUpLocks()
+  const held = lock()
+  await held.acquire()
+  let calls = 0
+  const { listFacts } = ledger
+  ledger.listFacts = (...args) => {
+    calls++
+    return listFacts.apply(ledger, args)
+  }
+  expect(held.confirm()).toBeUndefined()
+  expect(calls).toBe(0)
+  clock.set(clock.now() + 14_000)
+  await Promise.all([held.confirm(), held.confirm()])
+  expect(calls).toBe(1)
+  expect(held.confirm()).toBeUndefined()
+  await held.release()
+})

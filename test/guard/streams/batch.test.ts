@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import type { Challenge } from '../../../src/base/challenge.js'
 import type { Grant, Guard, GuardEvents, StreamResult } from '../../../src/guard/types.js'
 import { fileLedger } from '../../../src/ledger/file.js'
+import type { Ledger } from '../../../src/ledger/ledger.js'
 import { usd } from '../../../src/policy/money.js'
 import type { PolicyInput } from '../../../src/policy/schema.js'
 import { Secret } from '../../../src/secrets/secret.js'
@@ -13,7 +14,7 @@ import { manualClock } from '../../../src/testing/clock.js'
 import { startSolverService } from '../../../src/testing/service/index.js'
 import { drawDigits } from '../../../src/testing/shared/picture.js'
 import { eventually } from '../../support/wait.js'
-import { after, challenge, errorOf, rig, settleWith } from '../support.js'
+import { after, challenge, errorOf, type Rig, rig, settleWith } from '../support.js'
 import { all, leaveUnfinished, pages, sharedServices } from './batches.js'
 
 describe('a resumed batch', () => {
@@ -223,6 +224,30 @@ describe('a resumed batch', () => {
     const { guard } = await rig({ service, ledger, policy: { origins: ['https://other.example.com'] } })
     const [result] = await all(guard, pages(1), { batch: 'b' })
     expect(result).toMatchObject({ ok: false, error: { code: 'ORIGIN_NOT_NAMED' } })
+  })
+})
+
+describe('what the ledger has of an item', () => {
+  it.each<[string, (value: string) => string]>([
+    ['that is cut off', (value) => value.slice(0, -3)],
+    ['that is empty', () => ''],
+    ['of another version', (value) => JSON.stringify({ ...JSON.parse(value), state: 'parked' })],
+    ['with an amount that is a text', (value) => JSON.stringify({ ...JSON.parse(value), cost: '1000' })],
+  ])('and %s buys nothing: the item may have been bought', async (_, damage) => {
+    const { service, ledger } = await sharedServices()
+    const one = await rig({ service, ledger })
+    await all(one.guard, pages(2), { batch: 'b' })
+    const scope = 'batch:tests/b'
+    const [first] = await ledger.listFacts(scope, Date.now())
+    if (!first) throw new Error('nothing is stored')
+    await ledger.setFact({ scope, name: first.name, value: damage(first.value), ttlMs: 60_000 }, Date.now())
+    const two = await rig({ service, ledger })
+    for (const run of [two.guard, one.guard]) {
+      const results = await all(run, pages(3), { batch: 'b' })
+      expect(results.filter(({ ok }) => !ok)).toMatchObject([{ error: { code: 'LEDGER_UNAVAILABLE' } }])
+    }
+    expect(service.tasks).toHaveLength(3)
+    expect((await two.guard.batch('b')).map(({ state }) => state)).toEqual(['solved', 'solved'])
   })
 })
 
@@ -468,6 +493,62 @@ describe('a batch that two guards work on', () => {
     )
     expect(await settleWith(clock, streaming)).toMatchObject({ code: 'BATCH_UNDER_WAY' })
     expect(results.length).toBeLessThan(10)
+  })
+})
+
+describe('a process whose heartbeats were not stored for longer than its lease', () => {
+  /** Two guards over one ledger. To the first one its facts are unavailable while `cut`. */
+  async function twoGuards(solveMs = 0) {
+    const clock = manualClock()
+    const { service, ledger } = await sharedServices({ solveMs })
+    const state = { cut: false }
+    const own: Ledger = Object.create(ledger)
+    const unlessCut = (): typeof ledger => {
+      if (state.cut) throw new Error('no route to the ledger')
+      return ledger
+    }
+    own.setFact = (...args) => unlessCut().setFact(...args)
+    own.listFacts = (...args) => unlessCut().listFacts(...args)
+    const one = await rig({ service, ledger: own, clock })
+    const two = await rig({ service, ledger, clock })
+    for (const { guard } of [one, two]) guard.on('alert', () => {})
+    const begin = ({ guard }: Rig) => guard.stream(pages(4), { batch: 'b', concurrency: 1 })[Symbol.asyncIterator]()
+    return { clock, service, ledger, state, one, two, begin }
+  }
+
+  it('buys nothing more once another process has acquired the batch', async () => {
+    const { clock, service, state, one, two, begin } = await twoGuards()
+    const first = begin(one)
+    expect((await settleWith(clock, first.next())).value).toMatchObject({ ok: true })
+    state.cut = true
+    await clock.advance(20_000)
+    const second = begin(two)
+    expect((await settleWith(clock, second.next())).value).toMatchObject({ ok: true })
+    state.cut = false
+    // Both at once, before the next heartbeat of the first.
+    const [stopped, item] = [first.next(), second.next()]
+    expect((await settleWith(clock, stopped, 1)).value).toMatchObject({ ok: false, error: { code: 'SOLVE_ABORTED' } })
+    expect((await settleWith(clock, item)).value).toMatchObject({ ok: true })
+    expect(await settleWith(clock, errorOf(first.next()))).toMatchObject({ code: 'BATCH_UNDER_WAY' })
+    for (let next = await settleWith(clock, second.next()); !next.done; ) next = await settleWith(clock, second.next())
+    expect(service.tasks.map(({ pageUrl }) => pageUrl)).toEqual(pages(4).map(({ pageUrl }) => pageUrl))
+    expect((await two.guard.status()).day).toMatchObject({ spent: 4_000, reserved: 0 })
+  })
+
+  it('buys nothing while it cannot be confirmed that it still holds the batch', async () => {
+    const { clock, service, state, one, begin } = await twoGuards()
+    const first = begin(one)
+    expect((await settleWith(clock, first.next())).value).toMatchObject({ ok: true })
+    state.cut = true
+    await clock.advance(20_000)
+    expect((await settleWith(clock, first.next(), 1)).value).toMatchObject({
+      ok: false,
+      error: { code: 'LEDGER_UNAVAILABLE' },
+    })
+    expect(service.tasks).toHaveLength(1)
+    state.cut = false
+    expect((await settleWith(clock, first.next())).value).toMatchObject({ ok: true })
+    await settleWith(clock, Promise.resolve(first.return?.()))
   })
 })
 
