@@ -93,7 +93,7 @@ export const PIECES = [
     },
     'egress: tokens': {
       files: ['bearer', 'token-signature'],
-      tests: ['../tokens/tokens', '../net/tls', '../guard/remote/light'],
+      tests: ['bearer', '../tokens/tokens', '../net/tls', '../guard/remote/light'],
     },
     'egress: address check': { files: ['ip-check'], tests: ['ip-check'] },
     'egress: wire log': {
