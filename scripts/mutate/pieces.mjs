@@ -51,7 +51,7 @@ export const PIECES = [
   ...pieces('guard/tokens', {
     'tokens: in a guard': {
       files: [OTHERS],
-      tests: ['recent-map', 'tokens', 'pausing', '../broker/tokens', '../broker/tasks'],
+      tests: ['recent-map', 'revocations', 'purposes', 'pausing', 'tokens', '../broker/tokens', '../broker/tasks'],
     },
   }),
   ...pieces('broker', {

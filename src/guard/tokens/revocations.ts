@@ -24,7 +24,9 @@ export class Revocations {
   readonly #deps: Pick<GuardContext, 'name' | 'clock' | 'ledger'>
   readonly #scope: string
   /** By the id of the link. */
-  #known: ReadonlyMap<string, Pick<Fact, 'name' | 'value'>> = new Map()
+  #known = new Map<string, Pick<Fact, 'name' | 'value'>>()
+  /** What this process has revoked, by the id of the link, with the last question that was asked before. */
+  readonly #own = new Map<string, { readonly value: string; readonly asked: number }>()
   /** When the ledger was asked for what is known, monotonic ms. */
   #askedAt = Number.NEGATIVE_INFINITY
   /** The questions so far, and the one whose reply is known: a reply that another has overtaken says less. */
@@ -68,10 +70,10 @@ export class Revocations {
     }
   }
 
-  /** What this process has just revoked. */
+  /** What this process has just revoked. The replies to questions of before may lack it. */
   add(id: string, value: string): void {
-    this.#known = new Map(this.#known).set(id, { name: id, value })
-    this.#answered = ++this.#asked
+    this.#own.set(id, { value, asked: this.#asked })
+    this.#known.set(id, { name: id, value })
   }
 
   /** One question for all that ask at the same time. A ledger that does not answer is not waited for by each. */
@@ -105,5 +107,9 @@ export class Revocations {
     this.#answered = question
     this.#askedAt = askedAt
     this.#known = new Map(facts.map((fact) => [fact.name, fact]))
+    for (const [id, { value, asked }] of this.#own) {
+      if (question > asked) this.#own.delete(id)
+      else this.#known.set(id, { name: id, value })
+    }
   }
 }
