@@ -12,7 +12,6 @@ const COMPUTED = [
   'ImpliedFamily',
   'MaybePromise',
   'SERVICES',
-  'STAND_IN_VENDORS',
   'Variants',
   'VENDOR_ADDRESSES',
   'Vendors',

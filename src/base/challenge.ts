@@ -189,26 +189,25 @@ export type PictureChallenge = ImageChallenge | GridChallenge
 /** All that a guard can solve. */
 export type AnyChallenge = Challenge | PictureChallenge
 
-/**
- * The variants that a challenge may leave out: the only one of its family, or a checkbox where the other one differs in
- * nothing but that it shows none.
- */
-export const IMPLIED_VARIANTS = {
-  turnstile: 'turnstile',
-  hcaptcha: 'checkbox',
-  mtcaptcha: 'mtcaptcha',
-  'aws-waf': 'widget',
-  arkose: 'arkose',
-  captchafox: 'captchafox',
-  yandex: 'checkbox',
-  altcha: 'altcha',
-  cap: 'cap',
-  image: 'text',
-  bls: 'grid',
-} as const satisfies { readonly [F in Family]?: Variants[F] }
+/** The variants that are implied where a family has others: those differ in nothing but that they show no checkbox. */
+const CHECKBOX = 'checkbox'
 
-/** Families whose challenges may leave the variant out. */
-export type ImpliedFamily = keyof typeof IMPLIED_VARIANTS
+/** Families whose challenges may leave the variant out: those with one variant, and those with a checkbox. */
+export type ImpliedFamily = {
+  [F in Family]: (typeof VARIANTS)[F] extends readonly [string, ...infer More]
+    ? More extends readonly []
+      ? F
+      : (typeof VARIANTS)[F][0] extends typeof CHECKBOX
+        ? F
+        : never
+    : never
+}[Family]
+
+/** The variant that a challenge of a family may leave out; undefined where it may not. */
+export function impliedVariant(family: string): Variant | undefined {
+  const [first, ...others]: readonly Variant[] = Object.hasOwn(VARIANTS, family) ? VARIANTS[family as Family] : []
+  return others.length === 0 || first === CHECKBOX ? first : undefined
+}
 
 /**
  * What a guard takes: a challenge, whose variant may be left out where it is obvious: `turnstile`, `hcaptcha`,
@@ -231,10 +230,8 @@ type Implied<C extends { readonly variant: Variant }, F extends ImpliedFamily> =
 /** A challenge with its variant. What is no challenge, or needs a variant of its own, stays as it is. */
 export function withVariant(input: ChallengeInput): AnyChallenge {
   const { family, variant }: { family?: unknown; variant?: unknown } = input ?? {}
-  if (variant !== undefined || typeof family !== 'string' || !Object.hasOwn(IMPLIED_VARIANTS, family)) {
-    return input as AnyChallenge
-  }
-  return { ...input, variant: IMPLIED_VARIANTS[family as ImpliedFamily] } as AnyChallenge
+  const implied = variant === undefined && typeof family === 'string' ? impliedVariant(family) : undefined
+  return (implied === undefined ? input : { ...input, variant: implied }) as AnyChallenge
 }
 
 /** The challenge of a family. */

@@ -11,7 +11,7 @@ import type { SolverName } from '../solvers/table.js'
 /** What a configuration is for. `SOLVEGUARD_PROFILE` or `--profile` selects one. */
 export type ProfileName = 'development' | 'ci' | 'production'
 
-/** The name of a service: `captchaai`, `twocaptcha`, `anticaptcha`, `capmonster` or `capsolver`. */
+/** The name of a service, such as `captchaai`. */
 export type ServiceName = SolverName
 
 /** A service by its name, with its options. */

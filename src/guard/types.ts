@@ -367,8 +367,8 @@ export interface TokenOptions {
    */
   subject?: string | undefined
   /**
-   * The service whose dialect the token's clients speak at a broker: `captchaai`, `twocaptcha`, `anticaptcha`,
-   * `capmonster` or `capsolver`. For clients whose requests do not show it.
+   * The service whose dialect the token's clients speak at a broker, such as `capsolver`. For clients whose requests do
+   * not show it.
    *
    * @default by the request
    */

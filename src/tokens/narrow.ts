@@ -37,8 +37,8 @@ export interface NarrowTokenOptions {
    */
   subject?: string | undefined
   /**
-   * The service whose dialect the narrower token's clients speak at a broker: `captchaai`, `twocaptcha`, `anticaptcha`,
-   * `capmonster` or `capsolver`. A token that states one cannot be given another.
+   * The service whose dialect the narrower token's clients speak at a broker, such as `capsolver`. A token that states
+   * one cannot be given another.
    * @default as the token, else by the request
    */
   wire?: ServiceName | undefined

@@ -8,11 +8,13 @@ const turnstileDummy: Answer = { token: 'XXXX.DUMMY.TOKEN.XXXX' }
  * The sitekeys that vendors publish for tests, and their answers: no service is called, and nothing is spent. A key
  * that is published to *fail* gets no answer: a test that uses it expects the failure.
  *
+ * The other vendors publish none. MTCaptcha has a test key for each site, which only the site's owner sees.
+ *
  * @see https://developers.google.com/recaptcha/docs/faq
  * @see https://developers.cloudflare.com/turnstile/troubleshooting/testing/
  * @see https://docs.hcaptcha.com/#integration-testing-test-keys
  */
-const KEYS: { readonly [family in WidgetFamily]: Readonly<Record<string, Answer | typeof BLOCKS>> } = {
+const KEYS: { readonly [family in WidgetFamily]?: Readonly<Record<string, Answer | typeof BLOCKS>> } = {
   // The secret of this key accepts every token and the vendor publishes none, so this text only names its origin.
   recaptcha: { '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI': { token: 'solveguard.recaptcha.test-key.dummy-token' } },
   turnstile: {
@@ -27,16 +29,6 @@ const KEYS: { readonly [family in WidgetFamily]: Readonly<Record<string, Answer 
     '20000000-ffff-ffff-ffff-000000000002': { token: '20000000-aaaa-bbbb-cccc-000000000002' },
     '30000000-ffff-ffff-ffff-000000000003': { token: '30000000-aaaa-bbbb-cccc-000000000003' },
   },
-  geetest: {},
-  arkose: {},
-  altcha: {},
-  cap: {},
-  // These vendors publish none. MTCaptcha has a test key for each site, which only the site's owner sees.
-  friendly: {},
-  mtcaptcha: {},
-  'aws-waf': {},
-  captchafox: {},
-  yandex: {},
 }
 
 /**
@@ -57,6 +49,6 @@ export function isBlockingTestKey(challenge: Pick<Challenge, 'family' | 'sitekey
 }
 
 function lookUp({ family, sitekey }: Pick<Challenge, 'family' | 'sitekey'>): Answer | typeof BLOCKS | undefined {
-  const keys = KEYS[family]
+  const keys = KEYS[family] ?? {}
   return Object.hasOwn(keys, sitekey) ? keys[sitekey] : undefined
 }

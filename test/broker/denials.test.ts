@@ -3,27 +3,31 @@ import { SolveguardError } from '../../src/base/errors.js'
 import type { Ledger } from '../../src/ledger/ledger.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
-import type { ServiceName } from '../../src/wires/services.js'
+import { SERVICE_NAMES, SERVICES, type ServiceName, type ServiceWires } from '../../src/wires/services.js'
 import { fixedSecret } from '../guard/support.js'
 import { type BrokerRig, type BrokerRigOptions, brokerRig, PAGE, SITEKEY, untilDone } from './support.js'
 
-/** A client: the dialect that it speaks, and how. */
+/** A client: the dialect that it speaks, and how. A service with both wires has a client for each. */
 type Dialect = ServiceName | 'twocaptcha tasks'
+
+const DIALECTS: readonly Dialect[] = SERVICE_NAMES.flatMap((name): Dialect[] =>
+  name === 'twocaptcha' ? [name, 'twocaptcha tasks'] : [name],
+)
+
+const serviceOf = (dialect: Dialect): ServiceName => (dialect === 'twocaptcha tasks' ? 'twocaptcha' : dialect)
+
+const isForm = (dialect: Dialect): boolean => {
+  const { form }: ServiceWires = SERVICES[serviceOf(dialect)]
+  return form !== undefined && dialect !== 'twocaptcha tasks'
+}
 
 /** What each dialect's client gets: the code, and for the task family its number too. */
 type Words = Readonly<Record<Dialect, string | readonly [code: string, errorId: number]>>
 
 /** What a client gets in most dialects. CapSolver has one number for all errors. */
 function words(code: string, errorId: number, others: Partial<Words> = {}): Words {
-  return {
-    captchaai: code,
-    twocaptcha: code,
-    'twocaptcha tasks': [code, errorId],
-    anticaptcha: [code, errorId],
-    capmonster: [code, errorId],
-    capsolver: [code, 1],
-    ...others,
-  }
+  const usual = DIALECTS.map((dialect) => [dialect, isForm(dialect) ? code : [code, errorId]])
+  return { ...Object.fromEntries(usual), capsolver: [code, 1], ...others }
 }
 
 interface Row {
@@ -187,40 +191,28 @@ const ROWS: readonly Row[] = [
   },
 ]
 
-const DIALECTS: readonly Dialect[] = [
-  'captchaai',
-  'twocaptcha',
-  'twocaptcha tasks',
-  'anticaptcha',
-  'capmonster',
-  'capsolver',
-]
-
+/** The types of task by which a client of these services is recognized. */
 const TYPES: Readonly<Record<string, string>> = {
-  'twocaptcha tasks': 'RecaptchaV2TaskProxyless',
-  anticaptcha: 'RecaptchaV2TaskProxyless',
   capmonster: 'RecaptchaV2Task',
   capsolver: 'ReCaptchaV2TaskProxyLess',
 }
 
 describe.each(ROWS)('a client gets the error of $what', (row) => {
   it.each(DIALECTS)('in the words of %s', async (dialect) => {
-    const isForm = dialect === 'captchaai' || dialect === 'twocaptcha'
-    const as = dialect === 'twocaptcha tasks' ? 'twocaptcha' : dialect
-    const rig = await brokerRig({ as, ...row.options?.() })
+    const rig = await brokerRig({ as: serviceOf(dialect), ...row.options?.() })
     rig.guard.on('alert', () => {})
     await row.before?.(rig)
     const reply = await ask(rig, dialect, row)
     const expected = row.words[dialect]
     const [code, errorId] = typeof expected === 'string' ? [expected] : expected
-    if (isForm) {
+    if (isForm(dialect)) {
       expect(reply).toEqual({ status: 0, request: code, error_text: expect.stringMatching(row.sentence) })
     } else {
       expect(reply).toEqual({ errorId, errorCode: code, errorDescription: expect.stringMatching(row.sentence) })
     }
     expect(reply.errorId).not.toBe(11)
     // A plain reply has the code alone.
-    if (isForm) expect(await ask(rig, dialect, row, false)).toBe(code)
+    if (isForm(dialect)) expect(await ask(rig, dialect, row, false)).toBe(code)
     // The key is in no reply.
     expect(JSON.stringify(reply)).not.toContain(rig.service.key)
     expect(rig.service.requests.filter(({ endpoint }) => endpoint === 'in').length).toBeLessThanOrEqual(1)
@@ -242,7 +234,7 @@ async function ask(
 ): Promise<Record<string, unknown> | string> {
   const options = token === undefined ? {} : { token }
   const { sitekey = SITEKEY, pingback, callbackUrl, proxy, proxytype, ...proxyFields } = fields
-  if (dialect === 'captchaai' || dialect === 'twocaptcha') {
+  if (isForm(dialect)) {
     const form = {
       ...(poll ? { action: 'get', id: '1234567' } : { method: 'userrecaptcha', googlekey: sitekey, pageurl: page }),
       ...(asJson && { json: '1' }),
@@ -252,8 +244,13 @@ async function ask(
     const text = await rig.form(`/${dialect}/${poll ? 'res' : 'in'}.php`, form, options)
     return asJson ? JSON.parse(text) : text
   }
-  const prefix = dialect === 'twocaptcha tasks' ? 'twocaptcha' : dialect
-  const task = { type: TYPES[dialect], websiteURL: page, websiteKey: sitekey, ...proxyFields }
+  const prefix = serviceOf(dialect)
+  const task = {
+    type: TYPES[dialect] ?? 'RecaptchaV2TaskProxyless',
+    websiteURL: page,
+    websiteKey: sitekey,
+    ...proxyFields,
+  }
   return poll
     ? rig.json(`/${prefix}/getTaskResult`, { taskId: 1234567 }, options)
     : rig.json(`/${prefix}/createTask`, { task, ...(callbackUrl && { callbackUrl }) }, options)
@@ -261,19 +258,18 @@ async function ask(
 
 describe('what a service says of a task', () => {
   it.each(DIALECTS)('comes with the poll, in the words of %s', async (dialect) => {
-    const as = dialect === 'twocaptcha tasks' ? 'twocaptcha' : dialect
+    const as = serviceOf(dialect)
     const rig = await brokerRig({ as })
     rig.service.always('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
     const submitted = await ask(rig, dialect, {})
-    const isForm = dialect === 'captchaai' || dialect === 'twocaptcha'
-    if (isForm) {
+    if (isForm(dialect)) {
       const id = String(submitted.request)
       const poll = () => rig.form(`/${dialect}/res.php`, { action: 'get', id, json: '1' })
       const text = await untilDone(poll, (reply) => reply.includes('CAPCHA_NOT_READY'))
       expect(JSON.parse(text)).toMatchObject({ status: 0, request: 'ERROR_CAPTCHA_UNSOLVABLE' })
       return
     }
-    const prefix = dialect === 'twocaptcha tasks' ? 'twocaptcha' : dialect
+    const prefix = serviceOf(dialect)
     const poll = () => rig.json(`/${prefix}/getTaskResult`, { taskId: submitted.taskId })
     const reply = await untilDone(poll, ({ status }) => status === 'processing')
     expect(reply).toMatchObject({ errorId: dialect === 'capsolver' ? 1 : 12, errorCode: 'ERROR_CAPTCHA_UNSOLVABLE' })
@@ -314,7 +310,7 @@ describe('a client that asks for something while the ledger is away', () => {
         throw new Error('No space left on /var/lib/secret-place')
       }
       for (const dialect of DIALECTS) {
-        const as = dialect === 'twocaptcha tasks' ? 'twocaptcha' : dialect
+        const as = serviceOf(dialect)
         let isAway = false
         const ledger = memoryLedgerWith({})
         const flaky = new Proxy(ledger, {
@@ -327,7 +323,7 @@ describe('a client that asks for something while the ledger is away', () => {
         const rig = await brokerRig({ as, ledger: flaky })
         rig.guard.on('alert', () => {})
         isAway = true
-        if (dialect === 'captchaai' || dialect === 'twocaptcha') {
+        if (isForm(dialect)) {
           const reply = await rig.form(`/${as}/res.php`, { ...form, json: '1' })
           expect([dialect, JSON.parse(reply).request]).toEqual([dialect, 'ERROR_INTERNAL_SERVER_ERROR'])
           expect(await rig.form(`/${as}/res.php`, form)).toBe('ERROR_INTERNAL_SERVER_ERROR')

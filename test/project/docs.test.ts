@@ -6,11 +6,14 @@ import { z } from 'zod'
 import * as alerts from '../../src/alerts/index.js'
 import * as audits from '../../src/audit/index.js'
 import { type AnyChallenge, type Family, VARIANTS } from '../../src/base/challenge.js'
+import { COMMANDS } from '../../src/cli/commands.js'
 import * as ledgers from '../../src/ledger/index.js'
 import type { PageProxy } from '../../src/policy/page-proxy.js'
 import * as secrets from '../../src/secrets/index.js'
+import * as solvers from '../../src/solvers/index.js'
 import { LIST_PRICES } from '../../src/solvers/list-prices.js'
 import { SOLVERS, solversFor } from '../../src/solvers/table.js'
+import { SERVICE_HOSTS } from '../../src/wires/services.js'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -33,7 +36,21 @@ const PAGES = [
     .map((name) => `docs/${name}`),
 ]
 const textOf = (page: string): string => readFileSync(join(root, page), 'utf8')
+const WITH_HOSTS = ['compose.yaml', 'kubernetes/certificate.yaml', 'kubernetes/client.yaml'].map(
+  (file) => `examples/deployment/${file}`,
+)
 const withoutCode = (text: string): string => text.replace(/^ *```.*?^ *```$/gms, '')
+
+/** What the pages call the families. */
+const TITLES: { readonly [family in Family]?: string } = {
+  recaptcha: 'reCAPTCHA',
+  turnstile: 'Turnstile',
+  geetest: 'GeeTest',
+  friendly: 'Friendly Captcha',
+  'aws-waf': 'Amazon WAF',
+  mtcaptcha: 'MTCaptcha',
+  captchafox: 'CaptchaFox',
+}
 
 it('docs/widgets.md names each family, its variants, and the solvers that do it', () => {
   const page = readFileSync(join(root, 'docs/widgets.md'), 'utf8')
@@ -56,28 +73,90 @@ it('docs/widgets.md names each family, its variants, and the solvers that do it'
   expect(named).toEqual(known)
 })
 
+/** The rows of a page's tables, by the cells of their heads. */
+function tablesOf(page: string): { readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] }[] {
+  const cells = (line: string) =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim())
+  return [...withoutCode(textOf(page)).matchAll(/^(\|.*)\n\| ?---.*\n((?:\|.*\n)*)/gm)].map(
+    ([, head = '', rows = '']) => ({
+      head: cells(head),
+      rows: rows.trimEnd().split('\n').map(cells),
+    }),
+  )
+}
+
 it('docs/solvers.md has the list price of each solver, family and variant', () => {
-  const page = readFileSync(join(root, 'docs/solvers.md'), 'utf8')
-  const solvers = ['twocaptcha', 'anticaptcha', 'capmonster', 'capsolver'] as const
-  const shown = new Map<string, string>()
-  for (const [, keys = '', ...cells] of page.matchAll(
-    /^\| (`[a-z0-9/`, -]+) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \|$/gm,
-  )) {
-    const [first = '', ...rest] = [...keys.matchAll(/`([\w/-]+)`/g)].map(([, key = '']) => key)
-    for (const key of [first, ...rest.map((end) => first.replace(/-\w+$/, end))])
-      solvers.forEach((solver, i) => {
-        shown.set(`${solver} ${key}`, cells[i] ?? '')
-      })
-  }
-  for (const solver of solvers) {
-    const usd: Readonly<Record<string, number>> = LIST_PRICES[solver].pricing.usd
-    for (const key of Object.keys(usd)) expect([key, shown.has(`${solver} ${key}`)]).toEqual([key, true])
-    for (const [at, price] of shown) {
-      const [of, key = ''] = at.split(' ')
-      if (of !== solver) continue
-      expect(`${at} ${price}`).toBe(`${at} ${usd[key] ?? usd[key.split('/')[0] ?? ''] ?? '–'}`)
+  const priced = Object.entries(LIST_PRICES).flatMap(
+    ([name, { pricing }]): [string, Readonly<Record<string, number>>][] =>
+      pricing.per === 'solve' ? [[name, pricing.usd]] : [],
+  )
+  const [prices] = tablesOf('docs/solvers.md').filter(({ head: [first] }) => first === 'family')
+  expect(prices?.head).toEqual(['family', ...priced.map(([name]) => name)])
+  const keys: string[] = []
+  for (const [names = '', ...cells] of prices?.rows ?? []) {
+    const [first = '', ...ends] = [...names.matchAll(/`([\w/-]+)`/g)].map(([, key = '']) => key)
+    for (const key of [first, ...ends.map((end) => first.replace(/-\w+$/, end))]) {
+      keys.push(key)
+      const wanted = priced.map(([, usd]) => `${usd[key] ?? usd[key.split('/')[0] ?? ''] ?? '–'}`)
+      expect([key, ...cells]).toEqual([key, ...wanted])
     }
   }
+  expect(keys).toEqual(expect.arrayContaining(priced.flatMap(([, usd]) => Object.keys(usd))))
+})
+
+it('each table of docs/solvers.md that lists the solvers has all of them', () => {
+  const tables = tablesOf('docs/solvers.md').filter(({ head: [first] }) => first === 'solver')
+  expect(tables).toHaveLength(4)
+  const functions = Object.entries(solvers).map(([name, make]) => [make().name, name] as const)
+  for (const { head, rows } of tables) {
+    const listed = rows.flatMap(
+      ([first = '']) =>
+        first
+          .match(/[\w]+(?=\()|^\w[\w, ]*$/g)
+          ?.join()
+          .split(/, ?/) ?? [],
+    )
+    const missing = functions.filter((names) => !names.some((name) => listed.includes(name))).map(([name]) => name)
+    expect([head, missing]).toEqual([head, []])
+  }
+})
+
+it('docs/solvers.md lists what each solver solves through a proxy', () => {
+  const [table] = tablesOf('docs/solvers.md').filter(({ head }) => head[1] === 'through a proxy')
+  const can = (solver: string, { family, variant }: AnyChallenge, proxy?: PageProxy) =>
+    solversFor({ ...ANY, family, variant } as AnyChallenge, proxy).includes(solver)
+  for (const [solver = '', named = ''] of table?.rows ?? []) {
+    const all = EVERY_VARIANT.filter((one) => can(solver, one) || can(solver, one, PROXY))
+    const proxied = all.filter((one) => can(solver, one, PROXY))
+    const isScore = ({ family, variant }: AnyChallenge) =>
+      family === 'recaptcha' && (variant === 'v3' || variant === 'enterprise-score')
+    if (named === 'all but reCAPTCHA v3 and Enterprise scores') {
+      expect([solver, proxied]).toEqual([solver, all.filter((one) => !isScore(one))])
+      continue
+    }
+    const families = [...new Set(proxied.map(({ family }) => family))]
+    expect([solver, named.split(', ').sort()]).toEqual([
+      solver,
+      families.map((family) => TITLES[family] ?? family).sort(),
+    ])
+  }
+})
+
+it.each(['docs/solvers.md', 'docs/register.md', ...WITH_HOSTS])('%s has the hosts of all services', (page) => {
+  const text = textOf(page)
+  expect(Object.keys(SERVICE_HOSTS).filter((host) => !text.includes(host))).toEqual([])
+})
+
+it('docs/cli.md has a section for each command or its group, which names it', () => {
+  const sections = textOf('docs/cli.md').split(/^## /m)
+  const missing = Object.keys(COMMANDS).filter((name) => {
+    const about = sections.filter((one) => [name, name.split(' ')[0]].includes(one.slice(0, one.indexOf('\n'))))
+    return !new RegExp(`(^(npx )?solveguard |\`)${name}\\b`, 'm').test(about.join(''))
+  })
+  expect(missing).toEqual([])
 })
 
 it.each([
@@ -228,3 +307,8 @@ it('docs/README.md has every page', () => {
   const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md') && name !== 'README.md')
   expect(pages.filter((name) => !index.includes(`](${name}`))).toEqual([])
 })
+
+/** Every variant of the families whose widgets are in pages. */
+const EVERY_VARIANT = (Object.keys(VARIANTS) as Family[])
+  .filter((family) => family !== 'image' && family !== 'bls')
+  .flatMap((family) => VARIANTS[family].map((variant) => ({ family, variant }) as AnyChallenge))

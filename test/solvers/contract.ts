@@ -104,7 +104,7 @@ export const GRID: GridChallenge = {
   instruction: 'Please select all boxes with number 664',
 }
 
-/** One challenge of each family and variant whose widgets are found in pages. */
+/** A challenge of each family and variant that a service can solve, and whose widgets are found in pages. */
 export const EVERY: readonly Challenge[] = [
   CHALLENGE,
   { ...CHALLENGE, variant: 'v2-invisible' },
@@ -119,6 +119,7 @@ export const EVERY: readonly Challenge[] = [
   { ...GEETEST, apiHost: 'api-na.geetest.com' },
   GEETEST_V4,
   FRIENDLY,
+  { ...FRIENDLY, variant: 'v2', scriptUrl: 'https://cdn.example/@friendlycaptcha/sdk@0.1.31/site.min.js' },
   MTCAPTCHA,
   { ...MTCAPTCHA, action: 'login' },
   AWS_WAF,

@@ -5,39 +5,13 @@ import { guardContext } from '../../src/adapters/playwright/index.js'
 import type { WidgetFamily } from '../../src/base/challenge.js'
 import { SITE_FAMILIES } from '../../src/testing/site/families.js'
 import { startSite } from '../../src/testing/site/index.js'
-import { startAltcha } from '../../src/testing/vendors/altcha/index.js'
-import { startArkose } from '../../src/testing/vendors/arkose/index.js'
-import { startAwsWaf } from '../../src/testing/vendors/aws-waf/index.js'
-import { startCap } from '../../src/testing/vendors/cap/index.js'
-import { startCaptchafox } from '../../src/testing/vendors/captchafox/index.js'
-import { startFriendly } from '../../src/testing/vendors/friendly/index.js'
-import { startGeetest } from '../../src/testing/vendors/geetest/index.js'
-import { startHcaptcha } from '../../src/testing/vendors/hcaptcha/index.js'
-import { startMtcaptcha } from '../../src/testing/vendors/mtcaptcha/index.js'
-import { startRecaptcha } from '../../src/testing/vendors/recaptcha/index.js'
-import { startTurnstile } from '../../src/testing/vendors/turnstile/index.js'
-import { startYandex } from '../../src/testing/vendors/yandex/index.js'
+import { VENDOR_STARTERS } from '../../src/testing/vendors/starters.js'
 import { findCall, NO_SCRIPTS } from '../../src/widgets/calls.js'
 import { coreScript, familyScripts, observerScript } from '../../src/widgets/page/script.js'
 import { WIDGETS } from '../../src/widgets/table.js'
 import { fakeGrant } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
 import { widgetBrowser } from '../support/browser.js'
-
-const VENDORS = {
-  recaptcha: startRecaptcha,
-  turnstile: startTurnstile,
-  hcaptcha: startHcaptcha,
-  friendly: startFriendly,
-  geetest: startGeetest,
-  mtcaptcha: startMtcaptcha,
-  'aws-waf': startAwsWaf,
-  arkose: startArkose,
-  captchafox: startCaptchafox,
-  yandex: startYandex,
-  altcha: startAltcha,
-  cap: startCap,
-} satisfies Record<WidgetFamily, unknown>
 
 const FAMILIES = Object.keys(WIDGETS) as WidgetFamily[]
 const REQUEST = { max: 50, frames: [], families: [] }
@@ -49,7 +23,7 @@ async function bothIn(frame: Frame): Promise<[string, string]> {
 }
 
 test.each(FAMILIES)('no family is hidden for want of signs, in any page of %s', async (family) => {
-  await using vendor = await VENDORS[family]()
+  await using vendor = await VENDOR_STARTERS[family]()
   await using site = await startSite({ [family]: vendor })
   const context = await (await widgetBrowser()).newContext()
   try {
@@ -79,7 +53,7 @@ test.each(FAMILIES)('no family is hidden for want of signs, in any page of %s', 
 })
 
 test('a page that shows no sign is sent no family, and one that shows one later is', async () => {
-  await using vendor = await startRecaptcha()
+  await using vendor = await VENDOR_STARTERS.recaptcha()
   await using site = await startSite({ recaptcha: vendor })
   const context = await (await widgetBrowser()).newContext()
   try {
@@ -101,7 +75,7 @@ test('a page that shows no sign is sent no family, and one that shows one later 
 })
 
 test('a page that says again and again that families are missing is asked a bounded number of times', async () => {
-  await using vendor = await startRecaptcha()
+  await using vendor = await VENDOR_STARTERS.recaptcha()
   await using site = await startSite({ recaptcha: vendor })
   const context = await (await widgetBrowser()).newContext()
   try {

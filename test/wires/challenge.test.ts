@@ -66,9 +66,11 @@ describe('challengeOf', () => {
             : JSON.stringify({ clientKey: 'k', ...fields })
         const task = wire?.({ method: 'POST', path, query: {}, body })?.task
         // Families that these services solve only through the customer's proxy.
-        if (task?.error !== 'ERROR_PROXY_MISSING') expect(task?.error).toBeUndefined()
+        const where = `TYPES in src/wires/task.ts, METHODS in src/wires/form.ts: ${name}, ${challenge.family}`
+        if (task?.error !== 'ERROR_PROXY_MISSING') expect(task?.error, where).toBeUndefined()
         const back = task && challengeOf(task, challenge.pageUrl)
-        expect(back && solver.submit(parseChallenge(back)).fields).toEqual(fields)
+        const fieldsOf = `the fields of ${challenge.family} in src/wires/challenge.ts: ${name}`
+        expect(back && solver.submit(parseChallenge(back)).fields, fieldsOf).toEqual(fields)
         read++
       }),
       { numRuns: 1_500 },

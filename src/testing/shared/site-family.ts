@@ -18,6 +18,8 @@ export interface SiteFamily {
   readonly sitekey: string
   /** The pages, by path. */
   readonly pages: Readonly<Record<string, Page>>
+  /** The field of a form in which `verify` looks for the vendor's token; of several values the first. */
+  readonly field: string
   /** Asks the vendor whether it accepts the token of a form. */
   readonly verify: (
     form: URLSearchParams,

@@ -1,3 +1,4 @@
+import type { WidgetFamily } from '../../base/challenge.js'
 import { SolveguardError } from '../../base/errors.js'
 import type { ServiceName } from '../../wires/services.js'
 import { type RoutedVendor, VENDOR_ADDRESSES } from '../shared/vendor-addresses.js'
@@ -9,22 +10,8 @@ export const STAND_INS_VARIABLE = 'SOLVEGUARD_STAND_INS'
 /** The key of the stand-in services. It is worth nothing. */
 export const STAND_IN_KEY = '00000000000000000000000000057a4d'
 
-/** The vendors whose stand-ins run together. */
-export const STAND_IN_VENDORS = [
-  'recaptcha',
-  'turnstile',
-  'hcaptcha',
-  'geetest',
-  'arkose',
-  'friendly',
-  'mtcaptcha',
-  'aws-waf',
-  'captchafox',
-  'yandex',
-] as const
-
-/** A vendor whose stand-in runs with the others. */
-export type StandInVendor = (typeof STAND_IN_VENDORS)[number]
+/** A vendor whose stand-in runs with the others: all but those of proofs of work, which sites serve themselves. */
+export type StandInVendor = Exclude<WidgetFamily, 'altcha' | 'cap'>
 
 /** A service whose stand-in runs with the others: each that has a solver. */
 export type StandInServiceName = ServiceName

@@ -3,16 +3,7 @@ import { SERVICE_NAMES } from '../../wires/services.js'
 import { defaultAnswer } from '../service/default-answer.js'
 import { type ServiceAnswer, type ServiceTask, type SolverService, startSolverService } from '../service/index.js'
 import { reply, serve } from '../shared/http.js'
-import { startArkose } from '../vendors/arkose/index.js'
-import { startAwsWaf } from '../vendors/aws-waf/index.js'
-import { startCaptchafox } from '../vendors/captchafox/index.js'
-import { startFriendly } from '../vendors/friendly/index.js'
-import { startGeetest } from '../vendors/geetest/index.js'
-import { startHcaptcha } from '../vendors/hcaptcha/index.js'
-import { startMtcaptcha } from '../vendors/mtcaptcha/index.js'
-import { startRecaptcha } from '../vendors/recaptcha/index.js'
-import { startTurnstile } from '../vendors/turnstile/index.js'
-import { startYandex } from '../vendors/yandex/index.js'
+import { type StartedVendors, VENDOR_STARTERS } from '../vendors/starters.js'
 import {
   STAND_IN_KEY,
   type StandInAddresses,
@@ -21,24 +12,14 @@ import {
   standInAddresses,
 } from './addresses.js'
 
-const STARTERS = {
-  recaptcha: startRecaptcha,
-  turnstile: startTurnstile,
-  hcaptcha: startHcaptcha,
-  geetest: startGeetest,
-  arkose: startArkose,
-  friendly: startFriendly,
-  mtcaptcha: startMtcaptcha,
-  'aws-waf': startAwsWaf,
-  captchafox: startCaptchafox,
-  yandex: startYandex,
-} satisfies Readonly<Record<StandInVendor, unknown>>
+/** Proofs of work are not among them: each site serves its own, with its own options. */
+const { altcha: _altcha, cap: _cap, ...STARTERS } = VENDOR_STARTERS
 
 const MUCH_MONEY_USD = 1_000_000
 /** As sites want it of a person. */
 const GOOD_SCORE = 0.9
 
-type Vendors = { readonly [vendor in StandInVendor]: Awaited<ReturnType<(typeof STARTERS)[vendor]>> }
+type Vendors = StartedVendors<StandInVendor>
 
 /** Options of the stand-ins that run together. */
 export interface StandInsOptions {

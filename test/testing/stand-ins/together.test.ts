@@ -4,7 +4,7 @@ import type { Guard } from '../../../src/guard/types.js'
 import { memoryLedger } from '../../../src/ledger/index.js'
 import { usd } from '../../../src/policy/money.js'
 import { Secret } from '../../../src/secrets/secret.js'
-import { antiCaptcha, capMonster, capSolver, captchaAI, twoCaptcha } from '../../../src/solvers/index.js'
+import { SOLVERS, type SolverName } from '../../../src/solvers/table.js'
 import {
   memoryAudit,
   type StandInServiceName,
@@ -20,21 +20,14 @@ beforeAll(async () => {
 })
 afterAll(() => standIns.close())
 
-const SOLVERS = {
-  captchaai: captchaAI,
-  twocaptcha: twoCaptcha,
-  anticaptcha: antiCaptcha,
-  capmonster: capMonster,
-  capsolver: capSolver,
-}
-const NAMES = Object.keys(SOLVERS) as StandInServiceName[]
+const NAMES = Object.keys(SOLVERS) as SolverName[]
 
 function guardFor(
   name: StandInServiceName,
   { url, key } = { url: standIns.serviceUrl(name), key: standIns.key },
 ): Promise<Guard> {
   return createGuard({
-    solver: SOLVERS[name]({ baseUrl: url, polling: { firstPollMs: 0, everyMs: 5 } }),
+    solver: SOLVERS[name]?.({ baseUrl: url, polling: { firstPollMs: 0, everyMs: 5 } }),
     secret: {
       kind: 'test',
       place: 'test',

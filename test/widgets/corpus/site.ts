@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { WidgetFamily } from '../../../src/base/challenge.js'
 import { reply, serve } from '../../../src/testing/shared/http.js'
+import { SITE_FAMILIES } from '../../../src/testing/site/families.js'
 import { geetestSite } from '../../../src/testing/vendors/geetest/site.js'
 import type { CorpusPage, Proof } from './format.js'
 import { type Vendors, verifyAt } from './vendors.js'
@@ -24,22 +25,6 @@ export interface CorpusSite {
 
 /** Browsers resolve every name below localhost to loopback. To them, all pages are of one site, but not one origin. */
 const BELOW = '.real.localhost'
-
-/** The names of the vendors' fields for their token. */
-const FIELDS: Readonly<Record<WidgetFamily, string>> = {
-  recaptcha: 'g-recaptcha-response',
-  turnstile: 'cf-turnstile-response',
-  hcaptcha: 'h-captcha-response',
-  friendly: 'frc-captcha-response',
-  arkose: 'fc-token',
-  geetest: 'lot_number',
-  mtcaptcha: 'mtcaptcha-verifiedtoken',
-  'aws-waf': 'aws-waf-token',
-  captchafox: 'cf-captcha-response',
-  yandex: 'smart-token',
-  altcha: 'altcha',
-  cap: 'cap-token',
-}
 
 type Pairs = readonly (readonly [name: string, value: string])[]
 
@@ -105,7 +90,7 @@ export async function startCorpusSite(pages: readonly CorpusPage[], vendors: Ven
     const form = new URLSearchParams()
     for (const [name] of sent) form.set(name, value(name))
     for (const [name, from] of Object.entries(proof.fields)) form.set(name, value(from))
-    if (proof.token) form.set(FIELDS[family], value(proof.token))
+    if (proof.token) form.set(SITE_FAMILIES[family].field, value(proof.token))
     for (const [name, wanted] of Object.entries(proof.also)) {
       if (value(name) !== wanted) return { path, refused: `${name} is '${value(name)}', not '${wanted}'` }
     }

@@ -3,19 +3,8 @@ import { createRequire } from 'node:module'
 import type { Answer, Challenge, WidgetFamily } from '../../../src/base/challenge.js'
 import { SITE_FAMILIES } from '../../../src/testing/site/families.js'
 import type { SiteVendors } from '../../../src/testing/site/index.js'
-import { startAltcha } from '../../../src/testing/vendors/altcha/index.js'
-import { startArkose } from '../../../src/testing/vendors/arkose/index.js'
-import { startAwsWaf } from '../../../src/testing/vendors/aws-waf/index.js'
-import { startCap } from '../../../src/testing/vendors/cap/index.js'
-import { startCaptchafox } from '../../../src/testing/vendors/captchafox/index.js'
-import { startFriendly } from '../../../src/testing/vendors/friendly/index.js'
-import { startGeetest } from '../../../src/testing/vendors/geetest/index.js'
-import { startHcaptcha } from '../../../src/testing/vendors/hcaptcha/index.js'
-import { startMtcaptcha } from '../../../src/testing/vendors/mtcaptcha/index.js'
-import { startRecaptcha } from '../../../src/testing/vendors/recaptcha/index.js'
 import { answerAsVendor, type VendorReply, type VendorRequest } from '../../../src/testing/vendors/route.js'
-import { startTurnstile } from '../../../src/testing/vendors/turnstile/index.js'
-import { startYandex } from '../../../src/testing/vendors/yandex/index.js'
+import { type StartedVendors, VENDOR_STARTERS } from '../../../src/testing/vendors/starters.js'
 import { testAnswer } from '../../../src/widgets/test-keys.js'
 import { bundle } from '../npm/bundle.js'
 import type { CorpusPage } from './format.js'
@@ -44,23 +33,10 @@ const LIBRARIES: readonly (readonly [start: string, text: () => Promise<string>]
 
 /** Starts every vendor's stand-in. */
 export async function startVendors(): Promise<Vendors> {
-  const vendors = await Promise.all([
-    startRecaptcha(),
-    startTurnstile(),
-    startHcaptcha(),
-    startFriendly(),
-    startArkose(),
-  ])
-  const [recaptcha, turnstile, hcaptcha, friendly, arkose] = vendors
-  const others = await Promise.all([startGeetest(), startMtcaptcha(), startAwsWaf(), startCaptchafox(), startYandex()])
-  const [geetest, mtcaptcha, awsWaf, captchafox, yandex] = others
-  const [altcha, cap] = await Promise.all([startAltcha(), startCap()])
-  const routed = [...vendors, geetest, captchafox, yandex]
-  const solvable = {
-    ...{ recaptcha, turnstile, hcaptcha, friendly, arkose, geetest, mtcaptcha, captchafox, yandex },
-    'aws-waf': awsWaf,
-  }
-  const byFamily: Required<SiteVendors> = { ...solvable, altcha, cap }
+  const started = Object.entries(VENDOR_STARTERS).map(async ([family, start]) => [family, await start()])
+  const byFamily = Object.fromEntries(await Promise.all(started)) as StartedVendors
+  const { altcha: _altcha, cap: _cap, ...solvable } = byFamily
+  const routed = Object.values(solvable).filter((vendor) => 'vendorAddresses' in vendor)
   const isSolvable = (family: WidgetFamily): family is keyof typeof solvable => Object.hasOwn(solvable, family)
 
   async function library(url: string): Promise<VendorReply | undefined> {
@@ -83,12 +59,12 @@ export async function startVendors(): Promise<Vendors> {
     async answer(request) {
       const { host, pathname } = new URL(request.url)
       // The stand-ins of these two name themselves in all further addresses.
-      if (host.endsWith('.captcha-sdk.awswaf.com')) return copyOf(`${awsWaf.url}/jsapi.js`)
-      if (host.endsWith('.mtcaptcha.com')) return copyOf(mtcaptcha.url + pathname)
+      if (host.endsWith('.captcha-sdk.awswaf.com')) return copyOf(`${solvable['aws-waf'].url}/jsapi.js`)
+      if (host.endsWith('.mtcaptcha.com')) return copyOf(solvable.mtcaptcha.url + pathname)
       return (await answerAsVendor(request, ...routed)) ?? library(request.url)
     },
     async close() {
-      await Promise.all([...Object.values(solvable), altcha, cap].map((vendor) => vendor.close()))
+      await Promise.all(Object.values(byFamily).map((vendor) => vendor.close()))
     },
   }
 }

@@ -4,5 +4,6 @@ import { type SiteFamily, verifyField } from '../../shared/site-family.js'
 export const altchaSite: SiteFamily = {
   sitekey: 'self-hosted',
   pages: {},
+  field: 'altcha',
   verify: verifyField('altcha'),
 }

@@ -5,6 +5,7 @@ import { ARKOSE_PAGES } from './pages.js'
 export const arkoseSite: SiteFamily = {
   sitekey: '5A1C0000-0000-4000-8000-0000000000A1',
   pages: ARKOSE_PAGES,
+  field: 'fc-token',
   async verify(form, vendor, sitekey) {
     const token = firstOf(form, ['token', 'fc-token'])
     // A token names its public key, which need not be the page's first one.

@@ -5,6 +5,7 @@ export const awsWafSite: SiteFamily = {
   // An API key with the length and the characters of a real one.
   sitekey: `${'StandIn+For/Tests='.repeat(50)}_0_1`,
   pages: AWS_WAF_PAGES,
+  field: 'aws-waf-token',
   /** As the firewall in front of a site does: by the request's header, or else by its cookie. */
   verify(_, vendor, sitekey, { cookie = '', 'x-aws-waf-token': header }) {
     const cookies = [...cookie.matchAll(/(?:^|; )aws-waf-token=([^;]*)/g)]

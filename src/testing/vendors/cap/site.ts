@@ -4,5 +4,6 @@ import { type SiteFamily, verifyField } from '../../shared/site-family.js'
 export const capSite: SiteFamily = {
   sitekey: 'a0b1c2d3e4',
   pages: {},
+  field: 'cap-token',
   verify: verifyField('cap-token'),
 }

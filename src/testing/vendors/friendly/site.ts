@@ -5,6 +5,7 @@ import { FRIENDLY_PAGES } from './pages.js'
 export const friendlySite: SiteFamily = {
   sitekey: 'FCMSTANDIN000001',
   pages: FRIENDLY_PAGES,
+  field: 'frc-captcha-response',
   /** By version 1's endpoint if the form has version 1's field, else by version 2's. */
   async verify(form, vendor, sitekey) {
     const solution = form.get('frc-captcha-solution')

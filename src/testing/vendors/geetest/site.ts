@@ -6,6 +6,7 @@ import { GEETEST_PAGES } from './pages.js'
 export const geetestSite: SiteFamily = {
   sitekey: '5a1c0000000040008000000000c0ffee',
   pages: GEETEST_PAGES,
+  field: 'lot_number',
   /** v4 if the form has a `lot_number`, else v3. */
   async verify(form, vendor, sitekey) {
     const part = (name: string) => form.get(name) ?? ''

@@ -5,6 +5,7 @@ import { MTCAPTCHA_PAGES } from './pages.js'
 export const mtcaptchaSite: SiteFamily = {
   sitekey: 'MTPublic-standin01',
   pages: MTCAPTCHA_PAGES,
+  field: 'mtcaptcha-verifiedtoken',
   /** By GET, as the vendor's reference has it. */
   async verify(form, vendor, sitekey) {
     const token = form.get('mtcaptcha-verifiedtoken') ?? form.get('own') ?? ''

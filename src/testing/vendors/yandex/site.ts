@@ -5,6 +5,7 @@ import { YANDEX_PAGES } from './pages.js'
 export const yandexSite: SiteFamily = {
   sitekey: 'ysc1_standin0000000000000000000000000000001',
   pages: YANDEX_PAGES,
+  field: 'smart-token',
   /** With `secret` and `token`, as the vendor's reference has it. */
   async verify(form, vendor, sitekey) {
     const token = firstOf(form, ['smart-token', 'token'])
