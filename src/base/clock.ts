@@ -13,6 +13,14 @@ export interface Clock {
   after(ms: number, callback: () => void, keepAlive?: boolean): () => void
 }
 
+/** The latest time that a `Date` can have, ms since 1970. */
+export const MAX_TIME_MS = 8.64e15
+
+/** Whether a value is a time, ms since 1970. Of what is none, `Date.toISOString` throws. */
+export function isTime(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= MAX_TIME_MS
+}
+
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** The machine's own clock. */

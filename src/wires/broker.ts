@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MAX_TIME_MS } from '../base/clock.js'
 import type { Money } from '../policy/money.js'
 import { isTimeZone } from '../policy/schedule.js'
 import { SERVICE_NAMES } from './services.js'
@@ -97,8 +98,6 @@ const amount = z
   .transform((value) => value as Money)
 const count = z.number().int()
 
-/** The latest time that a `Date` can have, in ms. */
-const MAX_TIME_MS = 8.64e15
 const timeZone = text(64).refine(isTimeZone)
 const pause = z.object({ code: text(64), message: text(2_000), at: z.number().min(0).max(MAX_TIME_MS) })
 const MAX_LINKS = 8

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type Family, VARIANTS, type Variant } from '../../base/challenge.js'
+import { isTime } from '../../base/clock.js'
 import type { Fact, Totals, Usage } from '../../ledger/ledger.js'
 import { formatUsd, type Money, micros } from '../../policy/money.js'
 import type { Policy } from '../../policy/schema.js'
@@ -263,8 +264,9 @@ function dearestOf({ solver, perSolve }: Account, { budget }: Pick<Policy, 'budg
   return Math.min(dearest, perSolve ?? dearest, budget.perSolve ?? dearest)
 }
 
+const time = z.number().refine(isTime)
 const baselineShape = {
-  at: z.number(),
+  at: time,
   balance: z.number(),
   settled: z.number(),
   reserved: z.number(),
@@ -277,11 +279,11 @@ const stateShape: z.ZodType<BalanceState> = z.object({
   lag: z.object({ unsure: z.number(), next: z.number(), nextAt: z.number() }),
   found: z
     .object({
-      since: z.number(),
+      since: time,
       dropped: amount,
       ours: amount,
       missing: amount,
-      foundAt: z.number(),
+      foundAt: time,
       reported: amount,
     })
     .optional(),

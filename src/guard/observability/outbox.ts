@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Alert, AlertChannel } from '../../alerts/channel.js'
 import { isPromise, type MaybePromise, promised } from '../../base/async.js'
-import type { Clock } from '../../base/clock.js'
+import { type Clock, isTime } from '../../base/clock.js'
 import { CODES, type Code, printable } from '../../base/errors.js'
 import { waitAtMost } from '../../base/timeout.js'
 import { MAX_FACT_LENGTH } from '../../ledger/facts.js'
@@ -232,7 +232,7 @@ function factOf({ id, code, message, at, details }: Alert, until: number, owner:
   return bare.length <= MAX_FACT_LENGTH ? bare : JSON.stringify({ ...kept, message: message.slice(0, 300) })
 }
 
-const moment = z.number().min(0).max(8.64e15)
+const moment = z.number().refine(isTime)
 const PENDING_ALERT = z.object({
   owner: z.string().max(200),
   until: moment,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isTime } from '../../base/clock.js'
 import { type Code, type DeniedError, printable } from '../../base/errors.js'
 import { frozenCopy } from '../../base/frozen.js'
 import type { FactName, Ledger, PauseReason, ReserveResult } from '../../ledger/ledger.js'
@@ -102,7 +103,7 @@ function subjectIn(value: string): string {
 function readStop(value: string): PauseReason {
   try {
     const [code, message, at] = JSON.parse(value) as unknown[]
-    if (typeof code === 'string' && typeof message === 'string' && typeof at === 'number') return { code, message, at }
+    if (typeof code === 'string' && typeof message === 'string' && isTime(at)) return { code, message, at }
   } catch {}
   return { code: 'MANUAL', message: 'no reason was recorded.', at: 0 }
 }

@@ -1,4 +1,5 @@
 import type { ChainHead } from '../../base/chain.js'
+import { isTime } from '../../base/clock.js'
 import { DeniedError } from '../../base/errors.js'
 import type { Money } from '../../policy/money.js'
 import type {
@@ -169,7 +170,8 @@ export function readTask([reservationId, amount, deadline, path, task]: readonly
 }
 
 function readReason(item: ReplyItem): PauseReason {
-  const { code, message, at } = parse<PauseReason>(item)
+  const { code, message, at } = parse<Partial<PauseReason> | null>(item) ?? {}
+  if (typeof code !== 'string' || typeof message !== 'string' || !isTime(at)) throw unreadable()
   return { code, message, at }
 }
 

@@ -26,6 +26,10 @@ const MALFORMED = [
   '["MANUAL",2,5]',
   '["MANUAL","It loops.","5"]',
   '["MANUAL","It loops."]',
+  '["MANUAL","It loops.",-1]',
+  // JSON.parse makes Infinity of the second.
+  '["MANUAL","It loops.",8640000000000001]',
+  '["MANUAL","It loops.",1e400]',
 ]
 
 type Facts = Readonly<Record<string, readonly { readonly name: string; readonly value: string }[]>>
@@ -155,6 +159,17 @@ describe('the denial of what a fact forbids', () => {
       code: 'GUARD_PAUSED',
       message: expect.stringMatching(/^The subject is paused .* Call guard\.resume\(\{ subject: … \}\)/),
       details: { subject: subject.name.slice('subject '.length), reason: 'MANUAL' },
+    })
+  })
+
+  it.each(MALFORMED)('is a denial too where the reason is malformed: %s', (value) => {
+    expect(stopDenial({ fact: { ...revocationOf('ci', 'a'), value } })).toMatchObject({
+      code: 'TOKEN_REVOKED',
+      message: expect.stringContaining('revoked at 1970-01-01T00:00:00.000Z'),
+    })
+    expect(stopDenial({ fact: { ...tokenPauseOf('ci', 'a'), value } })).toMatchObject({
+      code: 'GUARD_PAUSED',
+      details: { token: 'a', reason: 'MANUAL' },
     })
   })
 
