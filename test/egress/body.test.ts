@@ -96,6 +96,20 @@ describe('encodeBody', () => {
     expect(encodeBody({ ...call, encoding: 'form', fields }, new Secret('a-key'))).toBe('a=x&b=7&c=false&key=a-key')
   })
 
+  test('rejects values that JSON cannot carry, and repeats none of them', () => {
+    const circle: Record<string, unknown> = { private: 'hunter2' }
+    circle.itself = circle
+    for (const value of [1n, circle]) {
+      const encoded = () => encodeBody({ ...call, encoding: 'json', fields: { a: value } }, secret)
+      expect(encoded).toThrow(
+        expect.objectContaining({
+          code: 'CONFIG_INVALID',
+          message: expect.not.stringMatching(/hunter2|private|a-key/),
+        }),
+      )
+    }
+  })
+
   test.each(['form', 'json'] as const)('writes no secret into the %s body of a wire log', (encoding) => {
     const fields = { proxy: 'http://u:w@a', pageurl: 'https://a.example/b?c=1' }
     const body = maskedBody({ ...call, encoding, fields }, secret)

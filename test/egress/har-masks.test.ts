@@ -15,8 +15,10 @@ describe('the fields of a call in a wire log', () => {
       }
       expect(maskFields({ [name]: undefined })).toEqual({ [name]: undefined })
     }
-    for (const name of ['proxyType', 'proxies', 'a proxy', 'pass', 'key'])
-      expect(maskFields({ [name]: 'x' })).toEqual({ [name]: 'x' })
+    for (const name of ['pingback', 'callbackUrl', 'CALLBACKURL'])
+      expect(maskFields({ [name]: 'x' })).toEqual({ [name]: MASK })
+    const others = ['proxyType', 'proxies', 'a proxy', 'pass', 'key', 'a pingback', 'pingbacks', 'a callbackUrl']
+    for (const name of [...others, 'callbackUrls']) expect(maskFields({ [name]: 'x' })).toEqual({ [name]: 'x' })
   })
 
   it('keep numbers, flags and short texts, and lists of them', () => {

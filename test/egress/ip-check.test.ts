@@ -220,6 +220,67 @@ describe('verify', () => {
   })
 })
 
+describe('known', () => {
+  /** What a check says now, without its effects on the time: `checks` where it would ask. */
+  async function verdict(): Promise<unknown> {
+    try {
+      const checked = transport?.verify()
+      if (checked === undefined) return true
+      await checked
+      return 'checks'
+    } catch (error) {
+      return error
+    }
+  }
+
+  it.each([
+    ['good', { body: '127.0.0.1' }],
+    ['another', { body: '198.51.100.1' }],
+    ['none', { status: 503, body: '' }],
+  ])('is what verify would say, and sends nothing: the address is %s', async (what, scripted) => {
+    const { clock } = expecting(['127.0.0.1'])
+    expect(transport?.known?.()).toBeUndefined()
+    expect(asked).toHaveLength(0)
+    answer = () => scripted
+    await verdict()
+    const denial = { code: what === 'another' ? 'EGRESS_ADDRESS' : 'EGRESS_UNVERIFIED' }
+    for (const ms of [0, 29_999, 1, HOUR - 30_001, 1]) {
+      await clock.advance(ms)
+      const before = asked.length
+      const known = transport?.known?.()
+      await idle()
+      expect(asked).toHaveLength(before)
+      const elapsed = clock.monotonic()
+      const isCurrent = elapsed < (what === 'good' ? HOUR : 30_000)
+      if (!isCurrent) expect(known).toBeUndefined()
+      else if (what === 'good') expect(known).toBe(true)
+      else expect(known).toMatchObject(denial)
+      // A good one may be looked for anew within its hour.
+      if (isCurrent && what !== 'good') expect(await verdict()).toBe(known)
+    }
+  })
+
+  it('is good where no address is expected, and after a check that failed within the hour of a good one', async () => {
+    const free = createTransport({ baseUrl: 'https://solver.example' })
+    expect(free.known?.()).toBe(true)
+    await free.close()
+    const { verify, clock } = expecting(['127.0.0.1'])
+    await clock.advance(10 * HOUR)
+    expect(transport?.known?.()).toBeUndefined()
+    await verify()
+    await clock.advance(HOUR - 60_000)
+    answer = () => ({ status: 503, body: '' })
+    await verify()
+    await eventually(() => asked.length === 2)
+    await idle()
+    expect(transport?.known?.()).toBe(true)
+    await clock.advance(60_000)
+    expect(transport?.known?.()).toBeUndefined()
+    await expect(verify()).rejects.toMatchObject({ code: 'EGRESS_UNVERIFIED' })
+    expect(transport?.known?.()).toMatchObject({ code: 'EGRESS_UNVERIFIED' })
+  })
+})
+
 describe('addressIn', () => {
   it.each([
     ['203.0.113.7\n', '203.0.113.7'],
