@@ -47,7 +47,7 @@ function withTimeZones(input: NarrowingInput, timeZone: string): NarrowingInput 
   const { budget } = input
   if (budget === undefined) return input
   const stated = (amount: DailyAmount | undefined): DailyAmount | undefined =>
-    typeof amount === 'object' ? { timeZone, ...amount } : amount
+    typeof amount === 'object' ? { ...amount, timeZone: amount.timeZone ?? timeZone } : amount
   const { perDay, perOrigin } = budget
   if (typeof perDay !== 'object' && typeof perOrigin !== 'object') return input
   return { ...input, budget: { ...budget, perDay: stated(perDay), perOrigin: stated(perOrigin) } }

@@ -3,7 +3,7 @@ import { compactVerify, SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { usd } from '../../src/policy/money.js'
 import { narrow } from '../../src/policy/narrow.js'
-import type { NarrowingInput } from '../../src/policy/schema.js'
+import { type NarrowingInput, parseNarrowing } from '../../src/policy/schema.js'
 import { widenedField } from '../../src/policy/widened.js'
 import { manualClock } from '../../src/testing/clock.js'
 import { MAX_TOKEN_LENGTH, splitToken } from '../../src/tokens/claims.js'
@@ -156,12 +156,34 @@ describe('a narrower token', () => {
     expect(input({ budget: { perDay: amount, perOrigin: day } })).toEqual({
       budget: { perDay: amount, perOrigin: inBerlin },
     })
+    const unset = { ...day, timeZone: undefined }
+    expect(input({ budget: { perDay: unset, perOrigin: unset } })).toEqual({
+      budget: { perDay: inBerlin, perOrigin: inBerlin },
+    })
     const own = { ...day, timeZone: 'UTC' }
     expect(input({ budget: { perDay: own } })).toEqual({ budget: { perDay: own } })
     const windows = [{ days: 'Mon-Fri', from: '09:00', to: '17:00' }] as const
     const schedule = { timeZone: 'Asia/Tokyo', windows: [...windows] }
     expect(input({ schedule, budget: { perDay: day } }).budget?.perDay).toEqual({ ...day, timeZone: 'Asia/Tokyo' })
     for (const same of [{ attempts: 1 }, { budget: { perDay: amount } }]) expect(input(same)).toBe(same)
+  })
+
+  it('is applied as it was issued, whatever time zones its policy states or leaves out', () => {
+    const amount = fc.constantFrom(usd(1), usd(2))
+    const timeZone = fc.constantFrom('Asia/Tokyo', 'UTC', undefined)
+    const day = fc.record(
+      { amount, resets: fc.constant('calendar' as const), timeZone },
+      { requiredKeys: ['amount', 'resets'] },
+    )
+    const daily = fc.option(fc.oneof(amount, day), { nil: undefined })
+    fc.assert(
+      fc.property(narrowingInput, daily, daily, ({ egress: _, ...other }, perDay, perOrigin) => {
+        const policy = { ...other, budget: { ...other.budget, perDay, perOrigin } }
+        const stated = tokenPolicy(policy, 'issuer', 'Europe/Berlin')
+        // As `readClaims` reads it.
+        expect(parseNarrowing(JSON.parse(JSON.stringify(stated.input)), 'UTC')).toEqual(stated.policy)
+      }),
+    )
   })
 
   it('is not made of a token that has expired, of no token, or with a wrong policy', async () => {
