@@ -84,6 +84,20 @@ describe('the time of a ledger whose clocks agree', () => {
     })
   })
 
+  it('is what this process has read before, where both are set back by the tolerance at most', () => {
+    const setBack = (ms: number) => {
+      const { second, time } = withWitness(T0 + TOLERANCE)
+      expect(reading(time, T0 + TOLERANCE, ledgerAt(T0))).toEqual({ at: T0 + TOLERANCE, ...nothing })
+      second.shows = T0 + TOLERANCE - ms
+      return reading(time, T0 + TOLERANCE - ms, ledgerAt(T0))
+    }
+    for (const ms of [10_001, TOLERANCE - 1, TOLERANCE]) {
+      expect(setBack(ms)).toEqual({ at: T0 + TOLERANCE, ...nothing })
+    }
+    // A clock that was wrong and is right again is followed; what was recorded still counts.
+    for (const ms of [TOLERANCE + 1, 2 * TOLERANCE]) expect(setBack(ms)).toEqual({ at: T0, ...nothing })
+  })
+
   it('ends a doubt', () => {
     const doubt = { since: T0 - HOUR, later: T0 }
     const { time } = withWitness(T0)
