@@ -1,3 +1,4 @@
+import dns from 'node:dns'
 import { createServer as createHttpServer, get } from 'node:http'
 import { createServer as createHttpsServer, get as secureGet } from 'node:https'
 import { connect, createServer as createTcpServer, type Server, type Socket } from 'node:net'
@@ -97,6 +98,23 @@ describe('a connection', () => {
       await send({ baseUrl: url, proxy: address })
       expect(seen).toEqual(['127.0.0.5', '127.0.0.1'])
     }
+  })
+
+  test('takes the next address of a name where the first does not answer: also one of the other family', async () => {
+    const { port, from } = await service()
+    const addresses = [
+      { address: '::1', family: 6 },
+      { address: '127.0.0.1', family: 4 },
+    ]
+    const lookup = vi.spyOn(dns, 'lookup').mockImplementation((...args: unknown[]) => {
+      const found = args.at(-1) as (error: null, addresses: unknown, family?: number) => void
+      const all = (args[1] as { all?: boolean }).all === true
+      if (all) found(null, addresses)
+      else found(null, addresses[0]?.address, addresses[0]?.family)
+    })
+    cleanUps.push(() => lookup.mockRestore())
+    expect((await send({ baseUrl: `http://localhost:${port}` })).body).toBe('OK|1')
+    expect(from).toEqual(['127.0.0.1'])
   })
 
   test('to a service that is not there, or whose certificate is not trusted, says so', async () => {
