@@ -25,8 +25,4 @@ export class RecentMap<T> {
       return
     }
   }
-
-  delete(key: string): void {
-    this.#entries.delete(key)
-  }
 }
