@@ -2,9 +2,15 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { AuditKey } from '../audit/key.js'
 import { SolveguardError } from '../base/errors.js'
-import type { Books } from '../ledger/open.js'
+import type { LedgerReader } from '../ledger/open.js'
 import { secretOption } from './command.js'
-import { type ConfigOptions, type Configuration, configOptions, loadConfiguration, openBooks } from './configuration.js'
+import {
+  type ConfigOptions,
+  type Configuration,
+  configOptions,
+  loadConfiguration,
+  openReader,
+} from './configuration.js'
 import type { CommandContext } from './context.js'
 import { readSecret } from './secret-arguments.js'
 
@@ -51,12 +57,12 @@ export async function commandLog(context: CommandContext, options: LogOptions, d
 }
 
 /** The ledger, to look at; undefined with `--without-ledger`. Nothing is created. */
-export async function booksOf(
+export async function readerOf(
   context: CommandContext,
   options: LogOptions,
   { configuration }: CommandLog,
-): Promise<Books | undefined> {
-  return options.withoutLedger ? undefined : openBooks(context, configuration)
+): Promise<LedgerReader | undefined> {
+  return options.withoutLedger ? undefined : openReader(context, configuration)
 }
 
 /** The HMAC key: that of `--key`, else the one of the configuration, if there is one. */

@@ -8,7 +8,7 @@ import { type ConfigLayer, fileLayers, type ResolvedConfig, resolveConfig } from
 import { withoutSecrets } from '../config/secret-text.js'
 import type { ProfileName, SolveguardConfig } from '../config/types.js'
 import type { Guard } from '../guard/types.js'
-import type { Books } from '../ledger/open.js'
+import type { LedgerReader } from '../ledger/open.js'
 import type { CommandContext } from './context.js'
 import { usageError } from './failure.js'
 
@@ -171,10 +171,10 @@ export async function openOperatorGuard(context: CommandContext, configuration: 
 }
 
 /** The ledger of the configuration, to look at: no key, no limits of its own. It is closed with the command. */
-export async function openBooks(context: CommandContext, { config, stateDir }: Configuration): Promise<Books> {
+export async function openReader(context: CommandContext, { config, stateDir }: Configuration): Promise<LedgerReader> {
   const { ledgerOf } = await import('../config/guard-options.js')
   const { openLedger } = await import('../ledger/open.js')
-  const books = await openLedger({ ledger: ledgerOf(config, stateDir), clock: context.clock })
-  context.defer(() => books.close())
-  return books
+  const reader = await openLedger({ ledger: ledgerOf(config, stateDir), clock: context.clock })
+  context.defer(() => reader.close())
+  return reader
 }

@@ -1,4 +1,4 @@
-import type { BudgetBooks, DayBooks } from '../ledger/open.js'
+import type { BudgetUsage, DayUsage } from '../ledger/open.js'
 import { formatTime } from '../policy/format-time.js'
 import { formatUsd, toUsd } from '../policy/money.js'
 import type { Colors, CommandContext } from './context.js'
@@ -10,9 +10,9 @@ interface Head {
   readonly place: string | undefined
 }
 
-/** The books as JSON: each amount in micro-dollars, and in dollars beside it. */
-export function statusJson(head: Head, all: readonly BudgetBooks[]): object {
-  const day = ({ cap, spent, reserved, left, ...more }: DayBooks) => ({
+/** Budgets as JSON: each amount in micro-dollars, and in dollars beside it. */
+export function statusJson(head: Head, all: readonly BudgetUsage[]): object {
+  const day = ({ cap, spent, reserved, left, ...more }: DayUsage) => ({
     cap,
     spent,
     reserved,
@@ -23,24 +23,24 @@ export function statusJson(head: Head, all: readonly BudgetBooks[]): object {
     ...(left === undefined ? {} : { leftUsd: toUsd(left) }),
     ...more,
   })
-  const budgets = all.map((books) => ({
-    ...books,
-    day: day(books.day),
-    calendarDays: books.calendarDays.map(day),
-    paused: books.paused ?? null,
+  const budgets = all.map((budget) => ({
+    ...budget,
+    day: day(budget.day),
+    calendarDays: budget.calendarDays.map(day),
+    paused: budget.paused ?? null,
   }))
   return { ...head, budgets }
 }
 
-/** The books as a picture that fits the terminal. */
-export function statusText(context: CommandContext, { ledger, place }: Head, all: readonly BudgetBooks[]): string {
+/** Budgets as a picture that fits the terminal. */
+export function statusText(context: CommandContext, { ledger, place }: Head, all: readonly BudgetUsage[]): string {
   const { colors, columns } = context
   const foot = colors.dim(wrapped(`${ledger} ledger${place === undefined ? '' : ` ${place}`}`, columns).join('\n'))
-  return [...all.map((books) => budgetText(books, colors, columns)), foot].join('\n\n')
+  return [...all.map((budget) => budgetText(budget, colors, columns)), foot].join('\n\n')
 }
 
-function budgetText(books: BudgetBooks, colors: Colors, columns: number): string {
-  const { name, day, calendarDays, minute, slots, paused, clocks } = books
+function budgetText(budget: BudgetUsage, colors: Colors, columns: number): string {
+  const { name, day, calendarDays, minute, slots, paused, clocks } = budget
   const { bold, green, red, yellow } = colors
   const state = paused ? red('● paused') : green('● open')
   const rows = [
@@ -65,7 +65,7 @@ function budgetText(books: BudgetBooks, colors: Colors, columns: number): string
   return [`${bold(name)}  ${state}`, ...notes, table(rows, columns, 2)].join('\n')
 }
 
-function dayRow(label: string, { cap, spent, reserved, left, moreAt }: DayBooks, colors: Colors): string[] {
+function dayRow(label: string, { cap, spent, reserved, left, moreAt }: DayUsage, colors: Colors): string[] {
   const more = left === 0 && moreAt !== undefined ? `, more from ${formatTime(moreAt.getTime())} on` : ''
   const under = reserved > 0 ? `, ${formatUsd(reserved)} reserved` : ''
   const text =

@@ -223,7 +223,7 @@ export async function openStage(
   opened.on('alert', (alert) => void alerts.push(alert))
   opened.on('denied', (denial) => void denials.push(denial))
   opened.on('retrying', () => {})
-  opened.on('untold', () => {})
+  opened.on('notifyFailed', () => {})
 
   const charged = (): Money => micros(services.reduce((sum, each) => sum + each.charged, 0) - stolen)
   const tasks = (): number => services.reduce((sum, each) => sum + each.tasks.length, 0)

@@ -4,7 +4,7 @@ import type { PauseReason, Usage } from '../ledger/ledger.js'
 import type { Duration } from '../policy/duration.js'
 import type { Money } from '../policy/money.js'
 import type { NarrowingInput, Policy } from '../policy/schema.js'
-import type { NotToldReason } from '../widgets/not-told.js'
+import type { NotifyFailure } from '../widgets/notify-failure.js'
 import type { ServiceName } from '../wires/services.js'
 
 /**
@@ -292,12 +292,12 @@ export interface Grant {
    */
   denyUnnamed(pageUrl: string, frameUrl?: string): DeniedError | undefined
   /**
-   * For adapters: records whether the solution was put into its page, and why the page's own code was not told, if so.
+   * For adapters: records whether the solution was put into its page, and if the page's own code was not notified, why.
    */
   injected(
     solution: Solution,
     outcome:
-      | { readonly ok: true; readonly notTold?: NotToldReason | undefined }
+      | { readonly ok: true; readonly notifyFailure?: NotifyFailure | undefined }
       | { readonly ok: false; readonly error: SolveguardError },
   ): void
 }
@@ -888,9 +888,9 @@ export interface GuardEvents {
    * A solution is in its page, and the page's own code does not know of it. Without a listener and a logger, it is a
    * process warning.
    */
-  untold: SolveEvent & {
+  notifyFailed: SolveEvent & {
     /** Why. */
-    readonly reason: NotToldReason
+    readonly reason: NotifyFailure
     /** The reason as a sentence, with what to do. */
     readonly message: string
   }

@@ -3,10 +3,10 @@ export type { Durability } from './journal.js'
 export type * from './ledger.js'
 export { type MemoryLedger, memoryLedger } from './memory.js'
 export {
-  type Books,
-  type BudgetBooks,
-  type CountBooks,
-  type DayBooks,
+  type BudgetUsage,
+  type CountUsage,
+  type DayUsage,
+  type LedgerReader,
   type OpenLedgerOptions,
   openLedger,
 } from './open.js'

@@ -39,7 +39,7 @@ export interface OpenLedgerOptions {
 }
 
 /** What counts in one day of a budget. Amounts in micro-dollars. */
-export interface DayBooks {
+export interface DayUsage {
   /** The tightest cap that a guard that lives declares, micro-dollars; absent while none does. */
   readonly cap?: Money | undefined
   /** What was spent, micro-dollars. */
@@ -57,7 +57,7 @@ export interface DayBooks {
 }
 
 /** What counts in one budget, in solves. */
-export interface CountBooks {
+export interface CountUsage {
   /** The tightest limit that a guard that lives declares; absent while none does. */
   readonly cap?: number | undefined
   /** What counts against it now. */
@@ -65,17 +65,17 @@ export interface CountBooks {
 }
 
 /** What counts in one budget, by the ledger alone. */
-export interface BudgetBooks {
+export interface BudgetUsage {
   /** The budget's name: a guard's, or the path of a grant. */
   readonly name: string
   /** The last 24 hours. */
-  readonly day: DayBooks
+  readonly day: DayUsage
   /** The calendar days that guards that live declare. */
-  readonly calendarDays: readonly DayBooks[]
+  readonly calendarDays: readonly DayUsage[]
   /** Solves in the last 60 seconds. */
-  readonly minute: CountBooks
+  readonly minute: CountUsage
   /** Solves under way. */
-  readonly slots: CountBooks
+  readonly slots: CountUsage
   /** Why the budget is paused; absent while it is not. */
   readonly paused?: PauseReason | undefined
   /** Two clocks that differ by more than five minutes, if they do: one of them is wrong. */
@@ -89,8 +89,8 @@ export interface BudgetBooks {
     | undefined
 }
 
-/** A ledger that is only looked at. */
-export interface Books {
+/** Reads a ledger, without a guard: it changes nothing there. */
+export interface LedgerReader {
   /** The kind of ledger: `memory`, `file`, `redis`. */
   readonly kind: string
   /** Where it is, without credentials. */
@@ -101,7 +101,7 @@ export interface Books {
    * @param name a guard's name, or the path of a grant
    * @throws DeniedError `LEDGER_UNAVAILABLE`
    */
-  status(name: string): Promise<BudgetBooks>
+  status(name: string): Promise<BudgetUsage>
   /**
    * The heads of all known audit files, for `verifyAudit`.
    *
@@ -135,12 +135,12 @@ const shape = z.strictObject({
  * @throws SolveguardError `CONFIG_INVALID`, with the name of the option; `DeniedError` `LEDGER_UNAVAILABLE` where there
  *   is no ledger, or it cannot be read
  * @example
- * const books = await openLedger({ dir: '.solveguard' })
- * const { day } = await books.status('checkout-tests')
+ * const ledger = await openLedger({ dir: '.solveguard' })
+ * const { day } = await ledger.status('checkout-tests')
  * console.log(formatUsd(day.spent))
- * await books.close()
+ * await ledger.close()
  */
-export async function openLedger(options: OpenLedgerOptions): Promise<Books> {
+export async function openLedger(options: OpenLedgerOptions): Promise<LedgerReader> {
   const { dir, file, url, ledger: given, clock = systemClock } = check(shape, options, 'openLedger')
   if ([dir, file, url, given].filter((each) => each !== undefined).length !== 1) {
     throw new SolveguardError('CONFIG_INVALID', 'openLedger takes exactly one of `dir`, `file`, `url` and `ledger`.')
@@ -151,7 +151,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Books> {
   return Object.freeze({
     kind,
     place,
-    status: async (name: string) => booksOf(name, await ledger.usage(name, clock.now())),
+    status: async (name: string) => usageOf(name, await ledger.usage(name, clock.now())),
     heads: async () => ledger.heads(),
     close: async () => ledger.close(),
   })
@@ -162,14 +162,14 @@ export function isNoLedger(error: unknown): boolean {
   return error instanceof DeniedError && (error.cause as { readonly code?: unknown } | undefined)?.code === 'NONE'
 }
 
-function booksOf(name: string, usage: Usage): BudgetBooks {
+function usageOf(name: string, usage: Usage): BudgetUsage {
   const { spent, reserved, declared, days = [], moreAt, lastMinute, active, paused, clocks } = usage
   const more = moreAt === undefined ? {} : { moreAt: new Date(moreAt) }
   return {
     name,
-    day: { ...dayBooks(declared.perDay, spent, reserved), ...more },
+    day: { ...dayUsage(declared.perDay, spent, reserved), ...more },
     calendarDays: days.map((day) => ({
-      ...dayBooks(day.amount, day.spent, reserved),
+      ...dayUsage(day.amount, day.spent, reserved),
       resetsAt: new Date(day.end),
       timeZone: day.timeZone,
     })),
@@ -180,6 +180,6 @@ function booksOf(name: string, usage: Usage): BudgetBooks {
   }
 }
 
-function dayBooks(cap: Money | undefined, spent: Money, reserved: Money): DayBooks {
+function dayUsage(cap: Money | undefined, spent: Money, reserved: Money): DayUsage {
   return { cap, spent, reserved, left: cap === undefined ? undefined : micros(Math.max(0, cap - spent - reserved)) }
 }

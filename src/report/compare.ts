@@ -1,4 +1,4 @@
-import type { Books, DayBooks } from '../ledger/open.js'
+import type { DayUsage, LedgerReader } from '../ledger/open.js'
 import { DAY, slotExpiresAt, slotOf } from '../ledger/windows.js'
 import { dayAt } from '../policy/calendar.js'
 import { type Money, micros } from '../policy/money.js'
@@ -51,7 +51,7 @@ const REASONS = {
  * @throws DeniedError `LEDGER_UNAVAILABLE`
  */
 export async function compareWithLedger(
-  books: Pick<Books, 'status'>,
+  reader: Pick<LedgerReader, 'status'>,
   first: Fold,
   look: () => Promise<Fold>,
   clock: { now(): number },
@@ -60,13 +60,13 @@ export async function compareWithLedger(
   const all = [...new Set([...first.guards.map(({ guard }) => guard), ...names])].filter((name) => name !== '')
   const results: Comparison[] = []
   for (const name of all) {
-    const status = await books.status(name)
+    const status = await reader.status(name)
     const found = windowsOf(name, guardOf(first, name), status, status, clock.now())
     if (found.every(({ agrees }) => agrees)) results.push(...found)
     else {
-      const before = await books.status(name)
+      const before = await reader.status(name)
       const again = guardOf(await look(), name)
-      results.push(...windowsOf(name, again, before, await books.status(name), clock.now()))
+      results.push(...windowsOf(name, again, before, await reader.status(name), clock.now()))
     }
   }
   return results
@@ -76,7 +76,7 @@ function guardOf(fold: Fold, name: string): GuardFold | undefined {
   return fold.guards.find(({ guard }) => guard === name)
 }
 
-type Status = Awaited<ReturnType<Books['status']>>
+type Status = Awaited<ReturnType<LedgerReader['status']>>
 
 function windowsOf(
   guard: string,
@@ -105,8 +105,8 @@ function windowOf(
   guard: string,
   window: string,
   log: GuardFold | undefined,
-  before: DayBooks,
-  after: DayBooks,
+  before: DayUsage,
+  after: DayUsage,
   from: number,
 ): Comparison {
   const within = { spent: 0, recovered: 0, open: 0 }

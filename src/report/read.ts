@@ -1,7 +1,7 @@
 import type { AuditKey } from '../audit/key.js'
 import { verifyAudit } from '../audit/verify.js'
 import { messageOf } from '../base/errors.js'
-import type { Books } from '../ledger/open.js'
+import type { LedgerReader } from '../ledger/open.js'
 import { compareWithLedger } from './compare.js'
 import { type FoldOptions, fold } from './fold.js'
 import type { ReportPage } from './page.js'
@@ -20,7 +20,7 @@ export interface ReportSource {
    * Opens the ledger. Where it throws, the report says why, and does not compare.
    * @default undefined: the log is read alone
    */
-  readonly openBooks?: (() => Promise<Pick<Books, 'status' | 'heads'>>) | undefined
+  readonly openReader?: (() => Promise<Pick<LedgerReader, 'status' | 'heads'>>) | undefined
   readonly clock: { now(): number }
   /** Guards that the ledger may know, beside those of the log. */
   readonly guards: readonly string[]
@@ -36,8 +36,8 @@ export async function readReport(source: ReportSource, options: FoldOptions): Pr
   const target = { dir }
   const first = await fold(target, options)
   const look = () => fold(target, { ...options, now: clock.now(), onProgress: undefined })
-  const ledger = await readLedger(source, options, (books, names) =>
-    compareWithLedger(books, first, look, clock, names),
+  const ledger = await readLedger(source, options, (reader, names) =>
+    compareWithLedger(reader, first, look, clock, names),
   )
   const { heads, ...compared } = ledger
   // Files of earlier days may have been moved elsewhere, or be those of an incident that was dealt with.
@@ -48,15 +48,15 @@ export async function readReport(source: ReportSource, options: FoldOptions): Pr
 }
 
 async function readLedger(
-  { openBooks, guards }: ReportSource,
+  { openReader, guards }: ReportSource,
   { guard }: FoldOptions,
-  compare: (books: Pick<Books, 'status'>, names: readonly string[]) => Promise<ReportPage['comparisons']>,
+  compare: (reader: Pick<LedgerReader, 'status'>, names: readonly string[]) => Promise<ReportPage['comparisons']>,
 ) {
-  if (openBooks === undefined) return { comparisons: [], heads: undefined }
+  if (openReader === undefined) return { comparisons: [], heads: undefined }
   try {
-    const books = await openBooks()
-    const comparisons = await compare(books, guard === undefined ? guards : [guard])
-    return { comparisons, heads: await books.heads() }
+    const reader = await openReader()
+    const comparisons = await compare(reader, guard === undefined ? guards : [guard])
+    return { comparisons, heads: await reader.heads() }
   } catch (error) {
     return { comparisons: [], ledgerProblem: messageOf(error), heads: undefined }
   }

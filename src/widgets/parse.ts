@@ -96,7 +96,7 @@ const result = z.object({
 } satisfies Shape<ResultReply>)
 const notified = z.object({
   result: oneOf<NotifyReply['result']>({
-    told: 'told',
+    notified: 'notified',
     'no-callback': 'no-callback',
     'callback-missing': 'callback-missing',
     'callback-out-of-reach': 'callback-out-of-reach',

@@ -14,8 +14,8 @@ export interface FakeGrant extends Grant {
   readonly pictures: PictureChallenge[]
   /** The injections that were reported to it. */
   readonly injections: { readonly token: string; readonly ok: boolean; readonly code: string | undefined }[]
-  /** Why pages were not told. */
-  readonly untold: string[]
+  /** Why pages were not notified. */
+  readonly notifyFailed: string[]
   /** How long its tokens are valid, ms. */
   tokenTtlMs: number
   /** The pages and frames that it was asked to solve in, and did not name. */
@@ -39,7 +39,7 @@ export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> =
   const pictures: PictureChallenge[] = []
   const loads: FakeGrant['loads'] = []
   const injections: FakeGrant['injections'] = []
-  const untold: string[] = []
+  const notifyFailed: string[] = []
   const unnamedPlaces: FakeGrant['unnamedPlaces'] = []
   const full: Policy = parsePolicy({ origins: ['http://127.0.0.1'], grace: '0s', ...policy })
   const grant: FakeGrant = {
@@ -47,7 +47,7 @@ export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> =
     pictures,
     loads,
     injections,
-    untold,
+    notifyFailed,
     unnamedPlaces,
     tokenTtlMs: 120_000,
     // With every origin: the init script is in every document.
@@ -86,7 +86,7 @@ export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> =
       return error
     },
     injected(solution, outcome) {
-      if (outcome.ok && outcome.notTold) untold.push(outcome.notTold)
+      if (outcome.ok && outcome.notifyFailure) notifyFailed.push(outcome.notifyFailure)
       injections.push({ token: solution.token, ok: outcome.ok, code: outcome.ok ? undefined : outcome.error.code })
     },
   }

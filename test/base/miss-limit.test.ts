@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { MissLimit } from '../../src/base/miss-limit.js'
 import { manualClock } from '../../src/testing/clock.js'
 
-/** A store in which nothing is, but what is named so; it answers when it is told to. */
+/** A store in which nothing is, but what is named so; it answers when the test lets it. */
 function rig(max: number) {
   const clock = manualClock()
   const limit = new MissLimit(clock, max)

@@ -36,9 +36,9 @@ describe('openLedger', () => {
     await shorthand(ledger).settle('r', 50, T0)
     await shorthand(ledger).reserve([A], 20, T0)
     await ledger.pause('a', { code: 'MANUAL', message: 'By hand.', at: T0 })
-    const books = await openLedger({ dir, clock })
-    expect(books).toMatchObject({ kind: 'file', place: join(dir, 'ledger.db') })
-    expect(await books.status('a')).toEqual({
+    const reader = await openLedger({ dir, clock })
+    expect(reader).toMatchObject({ kind: 'file', place: join(dir, 'ledger.db') })
+    expect(await reader.status('a')).toEqual({
       name: 'a',
       day: { cap: 100, spent: 50, reserved: 20, left: 30, moreAt: new Date(T0 + 24 * 3_600_000 + 300_000) },
       calendarDays: [],
@@ -46,8 +46,8 @@ describe('openLedger', () => {
       slots: { cap: 3, used: 1 },
       paused: { code: 'MANUAL', message: 'By hand.', at: T0 },
     })
-    expect(await books.status('never-used')).toMatchObject({ day: { cap: undefined, spent: 0, left: undefined } })
-    await books.close()
+    expect(await reader.status('never-used')).toMatchObject({ day: { cap: undefined, spent: 0, left: undefined } })
+    await reader.close()
   })
 
   it('shows the calendar days that are declared', async () => {
@@ -56,11 +56,11 @@ describe('openLedger', () => {
     ]
     await ledger.register({ ...ME, declares: [{ budgetId: 'a', limits: { perCalendarDay } }] }, T0)
     await shorthand(ledger).reserve([A], 60, T0)
-    const books = await openLedger({ ledger: fileLedger({ dir, clock }), clock })
-    expect((await books.status('a')).calendarDays).toEqual([
+    const reader = await openLedger({ ledger: fileLedger({ dir, clock }), clock })
+    expect((await reader.status('a')).calendarDays).toEqual([
       { cap: 100, spent: 0, reserved: 60, left: 40, resetsAt: new Date(T0 + 12 * 3_600_000), timeZone: 'UTC' },
     ])
-    await books.close()
+    await reader.close()
   })
 
   it('changes nothing: it declares no limits, and writes nothing', async () => {
@@ -75,12 +75,12 @@ describe('openLedger', () => {
       },
     })
     const before = await ledger.usage('a', T0)
-    const books = await openLedger({ ledger: watched, clock: manualClock(T0 + 20 * 365 * 86_400_000) })
-    expect((await books.status('a')).clocks).toEqual({
+    const reader = await openLedger({ ledger: watched, clock: manualClock(T0 + 20 * 365 * 86_400_000) })
+    expect((await reader.status('a')).clocks).toEqual({
       here: new Date(T0 + 20 * 365 * 86_400_000),
       ledger: new Date(T0),
     })
-    await books.close()
+    await reader.close()
     expect(called.filter((name) => !['open', 'usage', 'close'].includes(name))).toEqual([])
     expect(await ledger.usage('a', T0)).toEqual(before)
     expect(await shorthand(ledger).reserve([A], 40, T0)).toMatchObject({ ok: true })
@@ -115,17 +115,17 @@ describe('openLedger', () => {
   it('has the heads of audit files', async () => {
     const head = { file: 'x.jsonl', seq: 3, hash: 'abc' }
     await ledger.saveHead(head)
-    const books = await openLedger({ dir, clock })
-    expect(await books.heads()).toEqual([head])
-    await books.close()
+    const reader = await openLedger({ dir, clock })
+    expect(await reader.heads()).toEqual([head])
+    await reader.close()
   })
 
   it('releases the ledger when it is closed', async () => {
-    const books = await openLedger({ dir, clock })
-    const { day } = await books.status('never-used')
+    const reader = await openLedger({ dir, clock })
+    const { day } = await reader.status('never-used')
     expect(day).not.toHaveProperty('moreAt')
-    await books.close()
-    await expect(books.status('a')).rejects.toThrow('was closed')
+    await reader.close()
+    await expect(reader.status('a')).rejects.toThrow('was closed')
   })
 
   it.each([

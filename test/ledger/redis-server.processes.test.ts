@@ -66,13 +66,13 @@ it('openLedger shows what a budget in Redis has spent, with the clocks where the
   const now = Date.now()
   await here.reserve([A], 10, now, { id: 'r' })
   await here.settle('r', 7, now)
-  const books = await openLedger({ url })
-  expect(await books.status('a')).toMatchObject({
+  const reader = await openLedger({ url })
+  expect(await reader.status('a')).toMatchObject({
     day: { spent: 7, cap: undefined },
     slots: { used: 0 },
     clocks: undefined,
   })
-  await books.close()
+  await ledger.close()
   const ahead = await openLedger({ url, clock: { ...systemClock, now: () => now + 20 * 365 * 86_400_000 } })
   expect(await ahead.status('a')).toMatchObject({ day: { spent: 7 }, clocks: { ledger: expect.any(Date) } })
   await ahead.close()

@@ -20,8 +20,8 @@ const path = [{ id: GUARD, limits: {} }]
 
 async function compare(ledger: Ledger, names?: string[]) {
   const look = () => fold(dir, { now: clock.now(), timeZone: 'UTC' })
-  const books = { status: async (name: string) => (await openLedger({ ledger, clock })).status(name) }
-  return compareWithLedger(books, await look(), look, clock, names)
+  const reader = { status: async (name: string) => (await openLedger({ ledger, clock })).status(name) }
+  return compareWithLedger(reader, await look(), look, clock, names)
 }
 
 /** A ledger in which each of the amounts was settled at its time. */
@@ -62,8 +62,8 @@ describe('the log and the ledger', () => {
       await writeLog(sub, solve({ at: at - 12_000, charge: 1_000 }))
       const ledger = await ledgerWith([[at + 3, 1_000]])
       const look = () => fold(sub, { now: clock.now(), timeZone: 'UTC' })
-      const books = { status: async (name: string) => (await openLedger({ ledger, clock })).status(name) }
-      const found = await compareWithLedger(books, await look(), look, clock, [GUARD])
+      const reader = { status: async (name: string) => (await openLedger({ ledger, clock })).status(name) }
+      const found = await compareWithLedger(reader, await look(), look, clock, [GUARD])
       expect([offset, found[0]?.agrees]).toEqual([offset, true])
     }
   })

@@ -47,8 +47,8 @@ export function writeLines(dir: string, day: string, lines: readonly string[]): 
 
 /** What is read of a log, with a ledger that cannot be reached. */
 export function pageOf(dir: string, since?: number, problem = 'The ledger is away.'): Promise<ReportPage> {
-  const openBooks = () => Promise.reject(new Error(problem))
-  const source = { dir, openBooks, clock: { now: () => NOON + HOUR }, guards: [] }
+  const openReader = () => Promise.reject(new Error(problem))
+  const source = { dir, openReader, clock: { now: () => NOON + HOUR }, guards: [] }
   return readReport(source, { now: NOON + HOUR, timeZone: 'Europe/Berlin', since })
 }
 

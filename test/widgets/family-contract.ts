@@ -4,7 +4,7 @@ import type { Found } from '../../src/adapters/engine/finder.js'
 import type { GuardContextOptions } from '../../src/adapters/engine/guard-driver.js'
 import type { Solution } from '../../src/guard/types.js'
 import { WELCOME } from '../../src/testing/site/index.js'
-import type { NotToldReason } from '../../src/widgets/not-told.js'
+import type { NotifyFailure } from '../../src/widgets/notify-failure.js'
 import { denied } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
 import { inGrace, timedClock, type Vendor } from '../support/stage.js'
@@ -42,8 +42,8 @@ export interface FamilyContract {
   readonly openBefore?: {
     readonly paths: readonly string[]
     readonly token?: string
-    /** Why the page's code is not told, where its callback is out of reach. */
-    readonly notTold?: NotToldReason
+    /** Why the page's code is not notified, where its callback is out of reach. */
+    readonly notifyFailure?: NotifyFailure
   }
   /**
    * A page whose widget is known, or whose code is reached, by what its calls were seen to be; and what is found of it
@@ -156,7 +156,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
       await visitDue(path)
       expect(await at.find()).toMatchObject([{ ...family.found, sitekey: at.sitekey, due: true, ...more }])
       const { solved, cost } = await at.captcha.solve(at.page)
-      expect(solved).toMatchObject([{ told: true }])
+      expect(solved).toMatchObject([{ notified: true }])
       expect(cost).toBe(1000)
       expect(at.grant.challenges).toMatchObject([{ sitekey: at.sitekey, ...more }])
       if (solved[0]) await family.solved?.(solved[0].solution)
@@ -208,9 +208,9 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
       await at.due()
       expect(await at.find()).toMatchObject([{ sitekey: at.sitekey }])
       const { solved } = await at.captcha.solve(at.page)
-      const notTold = openBefore?.notTold
-      expect(solved).toMatchObject([notTold ? { told: false, notTold } : { told: true }])
-      expect(at.grant.untold).toEqual(notTold ? [notTold] : [])
+      const notifyFailure = openBefore?.notifyFailure
+      expect(solved).toMatchObject([notifyFailure ? { notified: false, notifyFailure } : { notified: true }])
+      expect(at.grant.notifyFailed).toEqual(notifyFailure ? [notifyFailure] : [])
       if (openBefore?.token) expect(await at.page.evaluate(openBefore.token)).toBe(solved[0]?.solution.token)
       await accepted()
     })
@@ -340,7 +340,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
         if (popup) expect(await at.captcha.find(await popup)).toHaveLength(0)
         const { solved, failed } = await at.captcha.solve(at.page)
         expect(failed).toEqual([])
-        expect(solved).toMatchObject([{ told: true }])
+        expect(solved).toMatchObject([{ notified: true }])
         expect(at.grant.challenges).toHaveLength(1)
         const answer = solved[0]?.solution.token
         expect(await at.calls()).toEqual([answer])
@@ -364,7 +364,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
         expect(await at.find()).toHaveLength(1)
         const { solved, failed } = await at.captcha.solve(at.page)
         expect(failed).toEqual([])
-        expect(solved).toMatchObject([{ told: true }])
+        expect(solved).toMatchObject([{ notified: true }])
         expect(at.grant.challenges).toHaveLength(1)
         const answer = solved[0]?.solution.token
         expect(await inner?.evaluate('calls')).toEqual([answer])
@@ -460,7 +460,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
       await eventually(async () => (await at.page.evaluate(`try { ${reloaded.token} } catch { 'none' }`)) === '')
       await dueAgain()
       const { solved } = await at.captcha.solve(at.page)
-      expect(solved).toMatchObject([{ told: true }])
+      expect(solved).toMatchObject([{ notified: true }])
       expect(await at.page.evaluate(reloaded.token)).toBe(solved[0]?.solution.token)
       await accepted()
     })
@@ -496,7 +496,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
         const states = (await at.find()).map(({ due, copy }) => (copy ? 'copy' : due ? 'due' : 'neither'))
         // A part of a drawing, copied, is no widget of every vendor's.
         expect(states.filter((state) => state !== 'copy')).toEqual(['due'])
-        expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{ told: true }], failed: [] })
+        expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{ notified: true }], failed: [] })
         expect(at.grant.challenges).toHaveLength(1)
       })
 
@@ -586,17 +586,19 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
   }
 
   if (throwing) {
-    describe(`reports that the page of ${name} was not told of its solution:`, () => {
+    describe(`reports that the page of ${name} was not notified of its solution:`, () => {
       test('its callback throws, and the error reaches the page’s own handlers', async () => {
         await visitDue(throwing[0])
         await at.page.evaluate(`window.thrown = []
           addEventListener('error', function (event) { thrown.push(event.message); event.preventDefault() })
           calls.push = function () { throw new Error('of the page') }; 0`)
         const { solved } = await at.captcha.solve(at.page)
-        expect(solved).toMatchObject([family.catches ? { told: true } : { told: false, notTold: 'callback-threw' }])
+        expect(solved).toMatchObject([
+          family.catches ? { notified: true } : { notified: false, notifyFailure: 'callback-threw' },
+        ])
         await at.page.waitForFunction('thrown.length')
         expect(await at.page.evaluate('thrown')).toEqual(['Uncaught Error: of the page'])
-        expect(at.grant.untold).toEqual(family.catches ? [] : ['callback-threw'])
+        expect(at.grant.notifyFailed).toEqual(family.catches ? [] : ['callback-threw'])
         expect(at.grant.injections).toMatchObject([{ ok: true }])
       })
 
@@ -604,8 +606,8 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
         await visitDue(named?.path ?? '')
         await at.page.evaluate(`window.${named?.callback} = undefined; 0`)
         const { solved } = await at.captcha.solve(at.page)
-        expect(solved).toMatchObject([{ told: false, notTold: 'callback-missing' }])
-        expect(at.grant.untold).toEqual(['callback-missing'])
+        expect(solved).toMatchObject([{ notified: false, notifyFailure: 'callback-missing' }])
+        expect(at.grant.notifyFailed).toEqual(['callback-missing'])
       })
     })
   }

@@ -1,5 +1,5 @@
 /** The types of the engine that every adapter's entry exports. */
-export type { NotToldReason } from '../../widgets/not-told.js'
+export type { NotifyFailure } from '../../widgets/notify-failure.js'
 export type { UnknownWidget, VendorEvidence } from '../../widgets/unknown.js'
 export type { FoundChallenge } from '../../widgets/widget.js'
 export type { AutoOptions, AutoResult, AutoSolving } from './auto.js'

@@ -1,7 +1,7 @@
 import type { DeniedError, SolveguardError } from '../../base/errors.js'
 import type { Solution } from '../../guard/types.js'
 import { type Money, micros, ZERO } from '../../policy/money.js'
-import type { NotToldReason } from '../../widgets/not-told.js'
+import type { NotifyFailure } from '../../widgets/notify-failure.js'
 import type { UnknownWidget } from '../../widgets/unknown.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
 import type { Omitted, PageScan } from './finder.js'
@@ -50,9 +50,9 @@ export interface SolvedOutcome {
    * gave no callback, so what it reads is the form field. Also true where the page ended before it replied, as it does
    * when its callback sends the form.
    */
-  readonly told: boolean
-  /** Why it does not; set if `told` is false. */
-  readonly notTold?: NotToldReason | undefined
+  readonly notified: boolean
+  /** Why it does not; set if `notified` is false. */
+  readonly notifyFailure?: NotifyFailure | undefined
 }
 
 /** The outcome of a solve that a layer denied; nothing was spent. */
@@ -104,7 +104,7 @@ export type Skipped = Omit<SkippedOutcome, 'kind'> | SkippedUnknown
 /** The result for one page. */
 export interface SolveResult {
   /**
-   * The solution is in the page. `told: false` if the page's own code does not know of it, with the reason; see
+   * The solution is in the page. `notified: false` if the page's own code does not know of it, with the reason; see
    * `SolvedOutcome`. `shared` if another call of `solve` had started it: that call's result counts
    * the cost.
    */
@@ -112,8 +112,8 @@ export interface SolveResult {
     readonly challenge: FoundChallenge
     readonly solution: Solution
     readonly shared: boolean
-    readonly told: boolean
-    readonly notTold?: NotToldReason | undefined
+    readonly notified: boolean
+    readonly notifyFailure?: NotifyFailure | undefined
   }[]
   /**
    * A layer denied it; nothing was spent. One without a `challenge` is the denial of the page itself, whose origin the
@@ -169,8 +169,8 @@ export function summarize(
   for (const { outcome, started } of results) {
     const { challenge } = outcome
     if (outcome.kind === 'solved') {
-      const { solution, told, notTold } = outcome
-      solved.push({ challenge, solution, shared: !started, told, ...(notTold && { notTold }) })
+      const { solution, notified, notifyFailure } = outcome
+      solved.push({ challenge, solution, shared: !started, notified, ...(notifyFailure && { notifyFailure }) })
       if (started) cost = micros(cost + outcome.solution.cost)
     } else if (outcome.kind === 'denied') denied.push({ challenge, error: outcome.error })
     else if (outcome.kind === 'skipped') skipped.push({ challenge, reason: outcome.reason })

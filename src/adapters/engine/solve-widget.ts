@@ -4,7 +4,7 @@ import { sleep } from '../../base/timeout.js'
 import type { Solution } from '../../guard/types.js'
 import type { Policy } from '../../policy/schema.js'
 import { injectCall, isSameDocumentCall, notifyPageCall, padCall, releaseCall } from '../../widgets/calls.js'
-import { type NotToldReason, notToldReason } from '../../widgets/not-told.js'
+import { type NotifyFailure, notifyFailureOf } from '../../widgets/notify-failure.js'
 import { parseNotified, parsePad, parseResult } from '../../widgets/parse.js'
 import { type Pad, seal, sealedLength } from '../../widgets/seal.js'
 import { WIDGETS } from '../../widgets/table.js'
@@ -78,14 +78,14 @@ export async function solveWidget(
         runProofOfWork: (until) => runProofOfWork(tools, widget, until),
         pageLoad: widget.pageLoad,
       })
-      return { kind: 'solved', challenge, solution, told: true }
+      return { kind: 'solved', challenge, solution, notified: true }
     }
     if (!pad) throw await missingError(tools, widget)
     const fresh = await tools.refreshChallenge(challenge, widget.page, abort)
     solution = await tools.grant.solve(toChallenge(fresh), { signal: abort, pageLoad: widget.pageLoad })
-    const notTold = await inject(tools, widget, solution, pad, !current.answered)
-    tools.grant.injected(solution, { ok: true, notTold })
-    return { kind: 'solved', challenge, solution, told: notTold === undefined, notTold }
+    const notifyFailure = await inject(tools, widget, solution, pad, !current.answered)
+    tools.grant.injected(solution, { ok: true, notifyFailure })
+    return { kind: 'solved', challenge, solution, notified: notifyFailure === undefined, notifyFailure }
   } catch (thrown) {
     await releaseHold(tools, widget)
     if (!(thrown instanceof SolveguardError)) throw thrown
@@ -143,7 +143,7 @@ async function inject(
   solution: Solution,
   firstPad: Pad,
   unlessAnswered: boolean,
-): Promise<NotToldReason | undefined> {
+): Promise<NotifyFailure | undefined> {
   const { frame, page, id, challenge, documentOrigin } = widget
   if (page.isClosed() || frame.isDetached() || documentOriginOf(frame) !== documentOrigin) throw pageGone()
   const leftMs = solution.expiresAt.getTime() - tools.clock.now()
@@ -170,9 +170,9 @@ async function inject(
   // The solution is in the page now, and its callback has been called by the time that this call replies. The callback
   // may submit the form and so end the document, or take long: neither is a failure.
   const notified = await tools.frames.evaluate(page, frame, notifyPageCall(id))
-  const told = notified.ok ? parseNotified(notified.value) : undefined
-  keepNotified(solution, told)
-  return notToldReason(told)
+  const outcome = notified.ok ? parseNotified(notified.value) : undefined
+  keepNotified(solution, outcome)
+  return notifyFailureOf(outcome)
 }
 
 /** Lets a held `execute` of the page continue without a solution. */

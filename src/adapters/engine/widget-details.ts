@@ -23,5 +23,5 @@ export function keepNotified(solution: Solution, result: NotifyResult | undefine
 
 /** Whether a callback of the page was called for a solution, or a call that waited for it was answered. */
 export function wasCalledBack(solution: Solution): boolean {
-  return (notified.get(solution) ?? 'told') === 'told'
+  return (notified.get(solution) ?? 'notified') === 'notified'
 }

@@ -103,14 +103,14 @@ export function toNoSolution({ id, family }: FoundChallenge): CaptchaSolution {
 }
 
 /** A widget that has its answer now. */
-export function toSolved(found: FoundChallenge, solution: Solution, told: boolean): CaptchaSolved {
+export function toSolved(found: FoundChallenge, solution: Solution, notified: boolean): CaptchaSolved {
   const { id, family, executed } = found
   const isScore = typeOf(found) === 'score'
   const solved: CaptchaSolved = {
     _vendor: family,
     id,
     // A score is kept for a later call, if none waits for it.
-    responseCallback: told && wasCalledBack(solution) && (executed || !isScore),
+    responseCallback: notified && wasCalledBack(solution) && (executed || !isScore),
     solvedAt: new Date(),
     isSolved: true,
   }

@@ -3,7 +3,7 @@ import { DeniedError } from '../../base/errors.js'
 import { type Comparison, compareWithLedger } from '../../report/compare.js'
 import { DIMENSIONS, type Dimension, fold } from '../../report/fold.js'
 import { readPeriod } from '../../report/period.js'
-import { booksOf, type CommandLog, commandLog, type LogOptions, logAndLedgerOptions } from '../audit-log.js'
+import { type CommandLog, commandLog, type LogOptions, logAndLedgerOptions, readerOf } from '../audit-log.js'
 import { defineCommand } from '../command.js'
 import type { CommandContext } from '../context.js'
 import { spentJson, spentText } from '../spent-view.js'
@@ -55,9 +55,9 @@ async function compared(
   look: () => ReturnType<typeof fold>,
 ): Promise<readonly Comparison[] | DeniedError | undefined> {
   try {
-    const books = await booksOf(context, options, log)
+    const reader = await readerOf(context, options, log)
     // A guard that solved and is not in the log at all is the difference that matters most.
-    return books && (await compareWithLedger(books, found, look, context.clock, [log.configuration.name]))
+    return reader && (await compareWithLedger(reader, found, look, context.clock, [log.configuration.name]))
   } catch (error) {
     if (error instanceof DeniedError && error.code === 'LEDGER_UNAVAILABLE') return error
     throw error

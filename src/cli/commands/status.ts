@@ -1,8 +1,8 @@
 import { SolveguardError } from '../../base/errors.js'
 import { sleep } from '../../base/timeout.js'
-import type { BudgetBooks } from '../../ledger/open.js'
+import type { BudgetUsage } from '../../ledger/open.js'
 import { defineCommand } from '../command.js'
-import { type ConfigOptions, configOptions, loadConfiguration, openBooks } from '../configuration.js'
+import { type ConfigOptions, configOptions, loadConfiguration, openReader } from '../configuration.js'
 import type { CommandContext } from '../context.js'
 import { statusJson, statusText } from '../status-view.js'
 
@@ -19,10 +19,10 @@ export const command = defineCommand<ConfigOptions & { watch?: true }, [names: r
     ),
   async run(context, options, [names]) {
     const configuration = await loadConfiguration(context, options)
-    const books = await openBooks(context, configuration)
+    const ledger = await openReader(context, configuration)
     const budgets = names.length > 0 ? names : [configuration.name]
-    const read = async () => Promise.all(budgets.map((name) => books.status(name)))
-    const head = { ledger: books.kind, place: books.place }
+    const read = async () => Promise.all(budgets.map((name) => ledger.status(name)))
+    const head = { ledger: ledger.kind, place: ledger.place }
     if (!options.watch) {
       const all = await read()
       context.result(statusJson(head, all), () => statusText(context, head, all))
@@ -39,8 +39,8 @@ export const command = defineCommand<ConfigOptions & { watch?: true }, [names: r
 
 async function watch(
   context: CommandContext,
-  read: () => Promise<readonly BudgetBooks[]>,
-  picture: (all: readonly BudgetBooks[]) => string,
+  read: () => Promise<readonly BudgetUsage[]>,
+  picture: (all: readonly BudgetUsage[]) => string,
 ): Promise<number> {
   const { stdout, signal, clock } = context
   const isScreen = stdout.isTTY === true && !context.json

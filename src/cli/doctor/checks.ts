@@ -101,10 +101,10 @@ async function ledger({ context, configuration, now }: CheckInput): Promise<Find
   const place = made.place ?? configuration.stateDir
   const inTheWay = isFile ? obstacle(place, 'file') : undefined
   try {
-    const books = await openLedger({ ledger: made, clock: context.clock })
-    context.defer(() => books.close())
-    const { day, paused, clocks } = await books.status(configuration.name)
-    const found = `${books.kind} ${books.place ?? ''}: ${formatUsd(day.spent)} spent in 24 hours`
+    const reader = await openLedger({ ledger: made, clock: context.clock })
+    context.defer(() => reader.close())
+    const { day, paused, clocks } = await reader.status(configuration.name)
+    const found = `${reader.kind} ${reader.place ?? ''}: ${formatUsd(day.spent)} spent in 24 hours`
     if (paused) {
       const since = formatTime(paused.at)
       return failed(
@@ -164,9 +164,9 @@ async function audit({ context, configuration }: CheckInput): Promise<Finding> {
 
 async function headsOf(context: CheckInput['context'], { config, stateDir }: CheckInput['configuration']) {
   try {
-    const books = await openLedger({ ledger: ledgerOf(config, stateDir), clock: context.clock })
-    context.defer(() => books.close())
-    return await books.heads()
+    const reader = await openLedger({ ledger: ledgerOf(config, stateDir), clock: context.clock })
+    context.defer(() => reader.close())
+    return await reader.heads()
   } catch {
     // The ledger has a check of its own.
     return []

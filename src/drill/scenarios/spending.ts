@@ -83,9 +83,9 @@ export const leakedKey: Scenario = {
       }
     }
     await expectDelivered(stage, 'KEY_LEAK_SUSPECTED')
-    const isTold = (options.alerts ?? []).length > 0 || options.onLeak === 'pause' || options.logger !== undefined
+    const wasNotified = (options.alerts ?? []).length > 0 || options.onLeak === 'pause' || options.logger !== undefined
     const detail = 'noticed by the look at the balance, five minutes or 50 solves after the one before'
-    return isTold
+    return wasNotified
       ? { atMost, detail }
       : { atMost, detail: `${detail}; the alert reaches no channel, and nothing is paused`, closes: LEAK_CHANNEL }
   },
@@ -134,8 +134,8 @@ export const fullSpeed: Scenario = {
       }
       await expectDelivered(stage, 'BUDGET_THRESHOLD')
     }
-    const isTold = (options.alerts ?? []).length > 0 || options.logger !== undefined
-    return { atMost, detail: isTold ? detail : `${detail}; its alert reaches no channel (\`alerts\`)` }
+    const wasNotified = (options.alerts ?? []).length > 0 || options.logger !== undefined
+    return { atMost, detail: wasNotified ? detail : `${detail}; its alert reaches no channel (\`alerts\`)` }
   },
 }
 

@@ -14,7 +14,7 @@ const NAMES: Readonly<Record<keyof GuardEvents, true>> = {
   abandoned: true,
   recovered: true,
   injected: true,
-  untold: true,
+  notifyFailed: true,
   accepted: true,
   rejected: true,
   item: true,

@@ -26,7 +26,7 @@ const LEVELS: Readonly<Record<Exclude<keyof GuardEvents, 'alert'>, keyof Logger>
   recovered: 'info',
   accepted: 'info',
   resumed: 'info',
-  untold: 'warn',
+  notifyFailed: 'warn',
   failed: 'warn',
   denied: 'warn',
   rejected: 'warn',

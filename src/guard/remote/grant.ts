@@ -156,7 +156,7 @@ export class RemoteGrant implements Grant, RemoteGrantContext {
 
   injected(solution: Solution, outcome: Parameters<Grant['injected']>[1]): void {
     if (!(solution instanceof RedactedSolution)) return
-    if (outcome.ok) solution.injected(undefined, outcome.notTold)
+    if (outcome.ok) solution.injected(undefined, outcome.notifyFailure)
     else solution.injected(outcome.error)
   }
 }

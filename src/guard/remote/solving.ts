@@ -5,7 +5,7 @@ import { DeniedError, type SolveguardError } from '../../base/errors.js'
 import { waitAtMost } from '../../base/timeout.js'
 import { type Money, ZERO } from '../../policy/money.js'
 import type { HeldToken } from '../../tokens/held.js'
-import { describeNotTold, type NotToldReason } from '../../widgets/not-told.js'
+import { describeNotifyFailure, type NotifyFailure } from '../../widgets/notify-failure.js'
 import { answerLifetimeMs } from '../../widgets/table.js'
 import type { WireSolution } from '../../wires/broker.js'
 import type { AdmittedPage } from '../admission/gate.js'
@@ -199,20 +199,20 @@ export class RemoteSolving {
           this.#context.emit(action, this.#eventOf(solve), action)
           if (id !== undefined && !this.#context.closed) await this.#calls.report(solve.grant.token.secret, id, good)
         },
-        onInjected: (error, notTold) => {
+        onInjected: (error, notifyFailure) => {
           const ok = error === undefined
           this.#context.emit('injected', { ...this.#eventOf(solve), ok, code: error?.code }, 'injected')
-          if (notTold) this.#untold(solve, notTold)
+          if (notifyFailure) this.#notifyFailed(solve, notifyFailure)
         },
       },
     )
   }
 
-  #untold(solve: RemoteSolve, reason: NotToldReason): void {
-    const message = describeNotTold(reason)
-    if (this.#context.isObserved('untold')) {
-      this.#context.emit('untold', { ...this.#eventOf(solve), reason, message }, message)
-    } else process.emitWarning(message, { type: 'SolveguardUntold' })
+  #notifyFailed(solve: RemoteSolve, reason: NotifyFailure): void {
+    const message = describeNotifyFailure(reason)
+    if (this.#context.isObserved('notifyFailed')) {
+      this.#context.emit('notifyFailed', { ...this.#eventOf(solve), reason, message }, message)
+    } else process.emitWarning(message, { type: 'SolveguardNotifyFailed' })
   }
 
   #eventOf({ id, challenge }: RemoteSolve) {

@@ -2,7 +2,7 @@ import type { DenialLog } from '../../audit/denials.js'
 import type { AuditEvent } from '../../audit/sink.js'
 import type { ChallengeFacts } from '../../base/challenge.js'
 import type { Code, DeniedError, SolveguardError } from '../../base/errors.js'
-import { describeNotTold, type NotToldReason } from '../../widgets/not-told.js'
+import { describeNotifyFailure, type NotifyFailure } from '../../widgets/notify-failure.js'
 import { answerLifetimeMs } from '../../widgets/table.js'
 import type { AdmittedPage } from '../admission/gate.js'
 import type { GrantContext } from '../admission/grant-context.js'
@@ -78,13 +78,13 @@ export class SolveReporter {
       taskId: job.taskId,
       expiresAt: new Date(clock.now() + answerLifetimeMs(job.family)),
       report: (good) => this.#report(job, good),
-      onInjected: (error, notTold) => {
+      onInjected: (error, notifyFailure) => {
         const ok = error === undefined
         this.#deps.recorder.write(jobEvent(this.#deps, 'injected', job, { code: error?.code, message: error?.message }))
         if (this.#deps.isObserved('injected')) {
           this.#deps.emit('injected', { ...this.#eventOf(job), ok, code: error?.code }, 'injected')
         }
-        if (notTold) this.#untold(job, notTold)
+        if (notifyFailure) this.#notifyFailed(job, notifyFailure)
       },
     })
   }
@@ -97,11 +97,11 @@ export class SolveReporter {
   }
 
   /** The caller of a solve may not look at its result: what is wrong in the page is said in any case. */
-  #untold(job: Job, reason: NotToldReason): void {
-    const message = describeNotTold(reason)
-    if (this.#deps.isObserved('untold')) {
-      this.#deps.emit('untold', { ...this.#eventOf(job), reason, message }, message)
-    } else process.emitWarning(message, { type: 'SolveguardUntold' })
+  #notifyFailed(job: Job, reason: NotifyFailure): void {
+    const message = describeNotifyFailure(reason)
+    if (this.#deps.isObserved('notifyFailed')) {
+      this.#deps.emit('notifyFailed', { ...this.#eventOf(job), reason, message }, message)
+    } else process.emitWarning(message, { type: 'SolveguardNotifyFailed' })
   }
 
   async #report(job: Job, good: boolean): Promise<void> {

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import type { Answer } from '../../base/challenge.js'
 import type { SolveguardError } from '../../base/errors.js'
 import type { Money } from '../../policy/money.js'
-import type { NotToldReason } from '../../widgets/not-told.js'
+import type { NotifyFailure } from '../../widgets/notify-failure.js'
 import type { Solution } from '../types.js'
 
 /** The parts of a `RedactedSolution`, except for its answer. */
@@ -14,9 +14,9 @@ export interface SolutionParts {
   readonly report: (good: boolean) => Promise<void>
   /**
    * Records whether the token was injected into its page; called with the error if not, or with the reason for which
-   * the page's own code was not told.
+   * the page's own code was not notified.
    */
-  readonly onInjected: (error: SolveguardError | undefined, notTold: NotToldReason | undefined) => void
+  readonly onInjected: (error: SolveguardError | undefined, notifyFailure: NotifyFailure | undefined) => void
 }
 
 /** A solution that does not show its token when it is printed or serialized. */
@@ -49,8 +49,8 @@ export class RedactedSolution implements Solution {
     return this.#answer.fields
   }
 
-  injected(error?: SolveguardError, notTold?: NotToldReason): void {
-    this.#onInjected(error, notTold)
+  injected(error?: SolveguardError, notifyFailure?: NotifyFailure): void {
+    this.#onInjected(error, notifyFailure)
   }
 
   reportGood(): Promise<void> {

@@ -11,13 +11,13 @@ import { Budget } from './budgets.js'
  */
 export class SpendingMeter {
   #name = ''
-  #books: { readonly ledger: Pick<Ledger, 'usage'>; readonly clock: Clock } | undefined
+  #source: { readonly ledger: Pick<Ledger, 'usage'>; readonly clock: Clock } | undefined
   #budget: Budget | undefined
 
   /** Called once, when the guard has opened its ledger. */
   open(name: string, ledger: Pick<Ledger, 'usage'>, clock: Clock): void {
     this.#name = name
-    this.#books = { ledger, clock }
+    this.#source = { ledger, clock }
   }
 
   /** What the next reservation draws on. */
@@ -34,8 +34,8 @@ export class SpendingMeter {
   async next(): Promise<Money | undefined> {
     const budget = this.#budget
     this.#budget = undefined
-    if (!budget || !this.#books) return micros(0)
-    const { ledger, clock } = this.#books
+    if (!budget || !this.#source) return micros(0)
+    const { ledger, clock } = this.#source
     try {
       const usage = Promise.resolve(ledger.usage(budget.id, clock.now()))
       const { spent, reserved } = await withLedgerTimeout(clock, usage)

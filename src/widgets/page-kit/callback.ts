@@ -29,7 +29,7 @@ export function invokeCallback(p: Primordials, callback: unknown, args: readonly
   if (typeof target !== 'function') return 'callback-missing'
   try {
     p.apply(target as (...args: unknown[]) => unknown, self, args)
-    return 'told'
+    return 'notified'
   } catch (error) {
     p.apply(p.setTimeout, window, [
       () => {
@@ -41,9 +41,9 @@ export function invokeCallback(p: Primordials, callback: unknown, args: readonly
 }
 
 /** The result of two calls: of two callbacks one suffices, but none may have thrown. */
-export function eitherTold(one: NotifyResult, other: NotifyResult): NotifyResult {
+export function eitherNotified(one: NotifyResult, other: NotifyResult): NotifyResult {
   if (one === 'callback-threw' || other === 'no-callback') return one
-  return other === 'callback-threw' || one !== 'told' ? other : one
+  return other === 'callback-threw' || one !== 'notified' ? other : one
 }
 
 /** The result where no callback is known: none was given, or the call that gave it was not seen. */

@@ -80,7 +80,7 @@ function createView(context: PageContext, kind: ProofOfWorkKind, element: Elemen
     },
     // Nothing is ever injected: the answer is the widget's own.
     inject: () => 'answered',
-    notifyPage: () => 'told',
+    notifyPage: () => 'notified',
     release() {},
   }
 }

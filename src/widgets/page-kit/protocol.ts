@@ -159,13 +159,13 @@ export interface ResultReply {
  *   watched, so a callback that it passed is not known
  * - `callback-threw`: the page's callback was called, and threw
  */
-export type NotToldReason = 'callback-missing' | 'callback-out-of-reach' | 'callback-threw'
+export type NotifyFailure = 'callback-missing' | 'callback-out-of-reach' | 'callback-threw'
 
 /**
- * `told`: the page's callback was called, or a call that it waits for was answered. `no-callback`: it gave no callback,
- * so what it reads is the form field, or the vendor's API.
+ * `notified`: the page's callback was called, or a call that it waits for was answered. `no-callback`: it gave no
+ * callback, so what it reads is the form field, or the vendor's API.
  */
-export type NotifyResult = 'told' | 'no-callback' | NotToldReason
+export type NotifyResult = 'notified' | 'no-callback' | NotifyFailure
 
 export interface NotifyReply {
   readonly result: NotifyResult | 'page-gone'

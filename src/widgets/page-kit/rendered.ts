@@ -1,5 +1,5 @@
 import type { ApiCall, ApiLog, InjectedToken, PendingPromise } from './api-watch.js'
-import { eitherTold, invokeCallback, unlessUnseen } from './callback.js'
+import { eitherNotified, invokeCallback, unlessUnseen } from './callback.js'
 import { expireLater } from './expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from './family.js'
 import { addFields, ownForm, valueIn } from './fields.js'
@@ -266,7 +266,10 @@ function createView(
       const called = invokeCallback(p, setting(context, widget, ...vendor.callback), [token])
       const listened = vendor.notify?.(context, calls, widget, token) ?? 'no-callback'
       const isSeen = widget.params !== undefined || dom.attribute(element, 'data-sitekey') !== undefined
-      return unlessUnseen(eitherTold(waiting ? 'told' : 'no-callback', eitherTold(called, listened)), isSeen)
+      return unlessUnseen(
+        eitherNotified(waiting ? 'notified' : 'no-callback', eitherNotified(called, listened)),
+        isSeen,
+      )
     },
     release() {},
   }

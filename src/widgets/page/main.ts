@@ -29,8 +29,8 @@ import { shownFamilies } from './shown-families.js'
 import { signs } from './signs.js'
 import { unknownWidgets } from './unknown.js'
 
-/** What families are added to. */
-export interface Core extends Main {
+/** The core script's object in a window: what Node calls, and to what each family's script adds its family. */
+export interface ExtensibleMain extends Main {
   /**
    * Adds a family, unless it is there.
    *
@@ -61,7 +61,7 @@ interface KnownWidget {
   /** A solution that was injected, for which the page's callback has not been called yet. */
   solution?: PageSolution
   /** How that call ended, of the last solution. */
-  notified?: NotifyReply['result']
+  callbackResult?: NotifyReply['result']
   /** The last injected token expired unused; whether the page had executed the widget by then, and how often. */
   expired?: { readonly executed: unknown; readonly executions: number | undefined }
   /** The solution that was injected last. */
@@ -79,7 +79,7 @@ const CHUNK = 1_024
 const SECRET_LENGTH = 16
 const DOC_LENGTH = 3
 
-function createMain(observer: Observer): Core {
+function createMain(observer: Observer): ExtensibleMain {
   const { p } = observer
   // What is only for a page's own solutions is taken from the page as it is now: the init script stays small.
   const { fromCharCode } = String
@@ -237,8 +237,8 @@ function createMain(observer: Observer): Core {
     const { solution } = entry
     // Deleted before the call: the page's code may call this again.
     delete entry.solution
-    if (solution) entry.notified = entry.view.notifyPage(solution)
-    return entry.notified
+    if (solution) entry.callbackResult = entry.view.notifyPage(solution)
+    return entry.callbackResult
   }
 
   const answer = (result: PageResult) => json(p, { result } satisfies ResultReply, 100)
@@ -256,7 +256,7 @@ function createMain(observer: Observer): Core {
     return written && `{"missing":[${written}]}`
   }
 
-  const main: Core = {
+  const main: ExtensibleMain = {
     add(name, family, undo) {
       if (families[name]) return
       families[name] = family
@@ -369,7 +369,7 @@ function createMain(observer: Observer): Core {
           late?.fillOnceDrawn(context, solution, ours, () => viewSince(at.entry, solution))
         }
         at.entry.solution = solution
-        delete at.entry.notified
+        delete at.entry.callbackResult
         at.entry.last = solution
         at.entry.view = at.view
         delete at.entry.expired

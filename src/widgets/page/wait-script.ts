@@ -3,7 +3,7 @@
 import { fillOnceDrawn, stopFilling } from '../page-kit/late-drawing.js'
 import { ChangeWaiter } from './change-waiter.js'
 import { KEY } from './install.js'
-import type { Core } from './main.js'
+import type { ExtensibleMain } from './main.js'
 
-const core = window[KEY]?.main as Core | undefined
-core?.addWaiter((observer, dom) => new ChangeWaiter(observer, dom), { fillOnceDrawn, stopFilling })
+const main = window[KEY]?.main as ExtensibleMain | undefined
+main?.addWaiter((observer, dom) => new ChangeWaiter(observer, dom), { fillOnceDrawn, stopFilling })

@@ -88,7 +88,7 @@ const guard = await createGuard({
 const EVENTS: Record<keyof GuardEvents, true> = {
   ...{ authorized: true, submitted: true, retrying: true, solved: true, failed: true, denied: true, fallback: true },
   ...{ abandoned: true, recovered: true, injected: true, accepted: true, rejected: true, paused: true, resumed: true },
-  ...{ untold: true, item: true, alert: true },
+  ...{ notifyFailed: true, item: true, alert: true },
 }
 for (const name of Object.keys(EVENTS) as (keyof GuardEvents)[]) guard.on(name, (event) => keep('events.txt', event))
 

@@ -10,16 +10,17 @@ afterEach(() => void vi.restoreAllMocks())
 
 describe('a solution that is in its page', () => {
   const warnings = () => vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
-  const SENTENCE = /own code was not told: the widget names a callback, .* declare the function before the widget is/
+  const SENTENCE =
+    /own code was not notified: the widget names a callback, .* declare the function before the widget is/
 
-  it('is reported as untold where the page’s own code does not know of it', async () => {
+  it('is reported as notifyFailed where the page’s own code does not know of it', async () => {
     const warn = warnings()
     const { guard } = await rig()
-    const events: GuardEvents['untold'][] = []
-    guard.on('untold', (event) => events.push(event))
+    const events: GuardEvents['notifyFailed'][] = []
+    guard.on('notifyFailed', (event) => events.push(event))
     guard.injected(await guard.solve(challenge), { ok: true })
     expect(events).toEqual([])
-    guard.injected(await guard.solve(challenge), { ok: true, notTold: 'callback-missing' })
+    guard.injected(await guard.solve(challenge), { ok: true, notifyFailure: 'callback-missing' })
     expect(events).toMatchObject([
       {
         reason: 'callback-missing',
@@ -33,8 +34,8 @@ describe('a solution that is in its page', () => {
   it('is a process warning where the event has no listener', async () => {
     const warn = warnings()
     const { guard } = await rig()
-    guard.injected(await guard.solve(challenge), { ok: true, notTold: 'callback-missing' })
-    expect(warn.mock.calls).toEqual([[expect.stringMatching(SENTENCE), { type: 'SolveguardUntold' }]])
+    guard.injected(await guard.solve(challenge), { ok: true, notifyFailure: 'callback-missing' })
+    expect(warn.mock.calls).toEqual([[expect.stringMatching(SENTENCE), { type: 'SolveguardNotifyFailed' }]])
   })
 })
 

@@ -42,7 +42,7 @@ familyContract(at, {
   ],
   solved: async ({ fields }) => expect(await at.calls()).toEqual([fields]),
   watched: ['/geetest/v4', { variant: 'v4' }],
-  openBefore: { paths: ['/geetest', '/geetest/v4'], notTold: 'callback-out-of-reach' },
+  openBefore: { paths: ['/geetest', '/geetest/v4'], notifyFailure: 'callback-out-of-reach' },
   reset: {
     paths: ['/geetest', '/geetest/v4'],
     run: 'captcha.reset()',

@@ -56,7 +56,7 @@ familyContract(at, {
   openBefore: {
     paths: ['/hcaptcha/explicit'],
     token: 'hcaptcha.getResponse(widget)',
-    notTold: 'callback-out-of-reach',
+    notifyFailure: 'callback-out-of-reach',
   },
   late: { path: '/hcaptcha/late', api: 'window.hcaptcha', remove: 'hcaptcha.remove(widget)', twice: true },
   person: {

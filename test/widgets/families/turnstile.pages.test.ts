@@ -59,7 +59,7 @@ familyContract(at, {
   openBefore: {
     paths: ['/turnstile/explicit'],
     token: 'turnstile.getResponse(widget)',
-    notTold: 'callback-out-of-reach',
+    notifyFailure: 'callback-out-of-reach',
   },
   late: { path: '/turnstile/late', api: 'window.turnstile', remove: 'turnstile.remove(widget)', twice: true },
   person: {

@@ -1,7 +1,7 @@
 import { counted } from '../../../base/counted.js'
 import { printable } from '../../../base/errors.js'
 import { durationMs } from '../../../policy/duration.js'
-import { booksOf, checkedLogOptions, commandLog, type LogOptions, logKeyOf } from '../../audit-log.js'
+import { checkedLogOptions, commandLog, type LogOptions, logKeyOf, readerOf } from '../../audit-log.js'
 import { defineCommand } from '../../command.js'
 import { usageError } from '../../failure.js'
 import { table } from '../../table.js'
@@ -28,7 +28,7 @@ export const command = defineCommand<Options, [dir?: string]>({
     // A folder that is not there is said first, whatever else is missing.
     await filesOf({ dir: log.dir })
     const key = await logKeyOf(context, options, log)
-    const heads = await (await booksOf(context, options, log))?.heads()
+    const heads = await (await readerOf(context, options, log))?.heads()
     const { ok, archived, left } = await archiveAudit(log.dir, { before, heads, key, now })
     const bytes = archived.reduce((sum, file) => sum + file.bytes, 0)
     const archivedBytes = archived.reduce((sum, file) => sum + file.archivedBytes, 0)

@@ -6,7 +6,7 @@ import type { FoldOptions } from '../../../report/fold.js'
 import type { ReportPage } from '../../../report/page.js'
 import { type CommandLog, checkedLogOptions, commandLog, type LogOptions, logKeyOf } from '../../audit-log.js'
 import { defineCommand } from '../../command.js'
-import { openBooks } from '../../configuration.js'
+import { openReader } from '../../configuration.js'
 import type { CommandContext } from '../../context.js'
 import { usageError } from '../../failure.js'
 
@@ -66,8 +66,8 @@ async function read(
   await filesOf({ dir })
   const { stderr, signal, clock } = context
   const key = await logKeyOf(context, options, log)
-  const books = options.withoutLedger ? undefined : () => openBooks(context, configuration)
-  const source = { dir, key, openBooks: books, clock }
+  const reader = options.withoutLedger ? undefined : () => openReader(context, configuration)
+  const source = { dir, key, openReader: reader, clock }
   const isShown = stderr.isTTY === true && !context.json
   const onProgress = (done: number, files: number) => {
     if (isShown) stderr.write(`\r\u001b[K${done < files ? `Reads the log: ${done} of ${files} files` : ''}`)

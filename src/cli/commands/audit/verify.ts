@@ -1,6 +1,6 @@
 import { counted } from '../../../base/counted.js'
 import { printable } from '../../../base/errors.js'
-import { booksOf, checkedLogOptions, commandLog, type LogOptions, logKeyOf } from '../../audit-log.js'
+import { checkedLogOptions, commandLog, type LogOptions, logKeyOf, readerOf } from '../../audit-log.js'
 import { defineCommand } from '../../command.js'
 import { table } from '../../table.js'
 
@@ -24,7 +24,7 @@ export const command = defineCommand<Options, [dir?: string]>({
     // A folder that is not there is said first, whatever else is missing.
     await filesOf({ dir: log.dir })
     const key = await logKeyOf(context, options, log)
-    const heads = await (await booksOf(context, options, log))?.heads()
+    const heads = await (await readerOf(context, options, log))?.heads()
     const result = await verifyAudit({ dir: log.dir }, { heads, key, since: options.since })
     const { ok, files, records } = result
     const withLedger = heads !== undefined

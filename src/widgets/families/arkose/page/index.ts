@@ -1,5 +1,5 @@
 import { isBlocked } from '../../../page-kit/blocked.js'
-import { eitherTold, invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
+import { eitherNotified, invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
 import { hideChallenge } from '../../../page-kit/challenge-popup.js'
 import { runLater } from '../../../page-kit/expiry.js'
 import {
@@ -87,7 +87,7 @@ function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget
     },
     notifyPage({ token }) {
       const completed = { token, completed: true, suppressed: false }
-      const called = eitherTold(
+      const called = eitherNotified(
         invokeCallback(p, setting(context, widget, 'onCompleted'), [completed]),
         invokeCallback(p, box && dom.attribute(box, 'data-callback'), [token]),
       )

@@ -1,4 +1,4 @@
-import { eitherTold, invokeCallback } from '../../../page-kit/callback.js'
+import { eitherNotified, invokeCallback } from '../../../page-kit/callback.js'
 import { expireLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
 import { valueIn } from '../../../page-kit/fields.js'
@@ -66,7 +66,7 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
         const done = invokeCallback(p, setting(context, widget, 'doneCallback', ''), [token])
         const named = invokeCallback(p, dom.attribute(element, 'data-callback'), [token])
         // Without one of the page's, the vendor's script has a `doneCallback` that does nothing.
-        return named === 'callback-missing' ? named : eitherTold(done, named)
+        return named === 'callback-missing' ? named : eitherNotified(done, named)
       }
       return callHandle('setState', { state: 'completed', response: token })
     },

@@ -1,4 +1,4 @@
-import { eitherTold, invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
+import { eitherNotified, invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
 import { runLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
 import { valueIn } from '../../../page-kit/fields.js'
@@ -73,7 +73,7 @@ function createView(context: PageContext, scan: GeetestScan, widget: GeetestWidg
       for (let index = 0; registered && index < registered.size; index++) push(callbacks, registered[index])
       let result: NotifyResult = 'no-callback'
       for (let index = 0; index < callbacks.size; index++)
-        result = eitherTold(result, invokeCallback(p, callbacks[index], []))
+        result = eitherNotified(result, invokeCallback(p, callbacks[index], []))
       // Only of an object whose parameters are known, all calls were seen.
       return unlessUnseen(result, instance?.params !== undefined)
     },

@@ -1,5 +1,5 @@
 import type { ApiCall, ApiLog, InjectedToken, PendingPromise } from '../../../page-kit/api-watch.js'
-import { eitherTold, invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
+import { eitherNotified, invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
 import { hideChallenges, isAnyOpen } from '../../../page-kit/challenge-popup.js'
 import { expireLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
@@ -80,7 +80,7 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
       const waiting = pendingExecute()
       waiting?.answer({ response: token, key })
       const called = invokeCallback(p, setting(context, widget, 'callback'), [token, key])
-      return waiting ? eitherTold('told', called) : unlessUnseen(called, isSeen(context, widget))
+      return waiting ? eitherNotified('notified', called) : unlessUnseen(called, isSeen(context, widget))
     },
     release() {},
   }

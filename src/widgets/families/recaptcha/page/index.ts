@@ -1,4 +1,4 @@
-import { eitherTold, invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
+import { eitherNotified, invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
 import { hideChallenges, isAnyOpen } from '../../../page-kit/challenge-popup.js'
 import { expireLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
@@ -107,10 +107,11 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
     notifyPage({ token }) {
       // A score token was given to the page's call, or is kept for its next one. What the page rendered may have a
       // callback, too.
-      if (kind === 'score') return widget.rendered && !isKept(token) ? eitherTold('told', callBack(token)) : 'told'
+      if (kind === 'score')
+        return widget.rendered && !isKept(token) ? eitherNotified('notified', callBack(token)) : 'notified'
       const waited = endWaiting((one) => one.answer(token))
       const called = callBack(token)
-      return waited ? eitherTold('told', called) : unlessUnseen(called, isSeen(context, widget))
+      return waited ? eitherNotified('notified', called) : unlessUnseen(called, isSeen(context, widget))
     },
     release() {
       endWaiting((one) => one.passOn())

@@ -1,5 +1,5 @@
 import type { ApiCall } from '../../../page-kit/api-watch.js'
-import { eitherTold, invokeCallback } from '../../../page-kit/callback.js'
+import { eitherNotified, invokeCallback } from '../../../page-kit/callback.js'
 import { hideChallenges } from '../../../page-kit/challenge-popup.js'
 import type { PageFamily } from '../../../page-kit/family.js'
 import { addFields } from '../../../page-kit/fields.js'
@@ -29,7 +29,7 @@ const VENDOR: RenderedVendor = {
     for (let index = 0; index < calls.size; index++) {
       const { name, target, params: event, result: onEvent } = calls[index] as ApiCall
       if (name === 'subscribe' && target === id && event === 'success')
-        result = eitherTold(result, invokeCallback(p, onEvent, [token]))
+        result = eitherNotified(result, invokeCallback(p, onEvent, [token]))
     }
     return result
   },

@@ -1,9 +1,9 @@
-import type { NotifyResult, NotToldReason } from './page-kit/protocol.js'
+import type { NotifyFailure, NotifyResult } from './page-kit/protocol.js'
 
-export type { NotToldReason } from './page-kit/protocol.js'
+export type { NotifyFailure } from './page-kit/protocol.js'
 
 /** What to do about it, by reason. */
-const SENTENCES: Readonly<Record<NotToldReason, string>> = {
+const SENTENCES: Readonly<Record<NotifyFailure, string>> = {
   'callback-missing':
     'the widget names a callback, and the page has no function of that name: correct the name, or declare the function ' +
     'before the widget is solved.',
@@ -14,11 +14,11 @@ const SENTENCES: Readonly<Record<NotToldReason, string>> = {
 }
 
 /** Why the page's own code does not know of a solution; undefined if it does, or has asked for no notice. */
-export function notToldReason(result: NotifyResult | undefined): NotToldReason | undefined {
-  return result === undefined || result === 'told' || result === 'no-callback' ? undefined : result
+export function notifyFailureOf(result: NotifyResult | undefined): NotifyFailure | undefined {
+  return result === undefined || result === 'notified' || result === 'no-callback' ? undefined : result
 }
 
 /** The reason as a sentence. */
-export function describeNotTold(reason: NotToldReason): string {
-  return `The solution is in the page, but the page's own code was not told: ${SENTENCES[reason]}`
+export function describeNotifyFailure(reason: NotifyFailure): string {
+  return `The solution is in the page, but the page's own code was not notified: ${SENTENCES[reason]}`
 }
