@@ -44,7 +44,7 @@ const GUARD_FLOORS = [
   ['accounts/'],
   ['observability/', 'keys/', 'callbacks/'],
   ['balance/', 'service/', 'tokens/'],
-  ['solve/', 'advice/', 'runtime\\.ts'],
+  ['solve/', 'advice/', 'runtime\\.ts', 'checked-parts\\.ts'],
   ['streams/', 'status\\.ts', 'format-status\\.ts'],
   ['grant\\.ts'],
   ['options\\.ts', 'guard\\.ts', 'hosting\\.ts'],

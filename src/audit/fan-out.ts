@@ -100,7 +100,7 @@ class Member {
     try {
       const written = this.sink.write(missing)
       if (!isPromise(written)) return WRITTEN
-      return written.then(
+      return Promise.resolve(written).then(
         () => WRITTEN,
         (error: unknown) => ({ error }),
       )

@@ -1,9 +1,14 @@
-import type { MaybePromise } from '../base/async.js'
+import { type MaybePromise, promised } from '../base/async.js'
+import { SolveguardError } from '../base/errors.js'
+import { waitAtMost } from '../base/timeout.js'
 import { type Policy, zoneOf } from '../policy/schema.js'
 import { SigningKeys } from '../tokens/keys.js'
+import { checkedSolver } from './accounts/checked-solver.js'
 import { Gate } from './admission/gate.js'
 import { Advisor } from './advice/advisor.js'
 import { callbackReceiver } from './callbacks/receive.js'
+import { checkedLedger, checkedSink } from './checked-parts.js'
+import { asSolveguardError, ledgerDown } from './errors.js'
 import { RootGrant } from './guard.js'
 import { addHost } from './hosting.js'
 import { checkWhichLedger } from './keys/which-ledger.js'
@@ -18,10 +23,14 @@ import type { Grant, Guard } from './types.js'
 
 export type { GuardParts } from './runtime.js'
 
+/** How long an audit sink may take to close after a guard could not be opened. */
+const CLOSE_MS = 10_000
+
 /** Composes a guard from its parts. They may differ from `createGuard`'s: benchmarks use no network. */
 export async function composeGuard(policy: Policy, parts: GuardParts): Promise<Guard> {
-  const { clock, ledger, sink } = parts
-  const runtime = new GuardRuntime(withTelemetry(parts))
+  const checked = checkedParts(parts)
+  const { clock, ledger, sink } = checked
+  const runtime = new GuardRuntime(withTelemetry(checked))
   // An egress that cannot be used is a mistake in the options: throws now, not at the first solve.
   for (const account of runtime.accounts) account.transport(policy.egress)
   await ledger.open()
@@ -31,19 +40,40 @@ export async function composeGuard(policy: Policy, parts: GuardParts): Promise<G
     await sink.open(parts.name, clock.now())
     opened = true
     // First of all: a file that no head knows counts as one that was added.
-    if (sink.head) await ledger.saveHead(sink.head)
+    const { head } = sink
+    if (head) {
+      await promised(() => ledger.saveHead(head)).catch((error) => {
+        throw error instanceof SolveguardError ? error : ledgerDown(error)
+      })
+    }
     await runtime.callbacks.open()
     return start(runtime, policy, parts)
   } catch (error) {
     await quietly(() => runtime.callbacks.close())
     // The first error is the one to report.
     if (opened) {
-      await quietly(() => sink.close())
+      await quietly(() =>
+        waitAtMost(
+          promised(() => sink.close()),
+          clock,
+          CLOSE_MS,
+        ),
+      )
       await quietly(() => sink.head && ledger.saveHead(sink.head))
     }
     await quietly(() => ledger.close())
     await quietly(() => parts.wireLog?.close())
-    throw error
+    throw asSolveguardError(error, 'CONFIG_INVALID')
+  }
+}
+
+/** The same parts; those that may be the user's own do what their interfaces state, or throw an error with a code. */
+function checkedParts(parts: GuardParts): GuardParts {
+  return {
+    ...parts,
+    ledger: checkedLedger(parts.ledger, parts.clock),
+    sink: checkedSink(parts.sink, parts.clock),
+    accounts: parts.accounts.map((account) => ({ ...account, solver: checkedSolver(account.solver) })),
   }
 }
 
@@ -60,7 +90,7 @@ function withTelemetry(parts: GuardParts): GuardParts {
 
 /** A grant over parts that are not opened: it explains, and nothing else. */
 export function composeUnopened(policy: Policy, parts: GuardParts): Pick<Grant, 'explain'> {
-  return connect(new GuardRuntime(parts), policy, parts).guard
+  return connect(new GuardRuntime(checkedParts(parts)), policy, parts).guard
 }
 
 /** Connects the parts. */

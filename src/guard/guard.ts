@@ -187,7 +187,12 @@ export class RootGrant extends PolicyGrant implements Guard {
   async resume(target?: PauseTarget): Promise<void> {
     if (this.#deps.closed) throw closed()
     const stop = stopTarget(this.name, target)
-    await (stop ? this.#services.tokens.resume(stop) : this.#deps.resume())
+    if (stop) return this.#services.tokens.resume(stop)
+    try {
+      await this.#deps.resume()
+    } catch (error) {
+      throw error instanceof SolveguardError ? error : ledgerDown(error)
+    }
   }
 
   /** @throws DeniedError `TOKEN_INVALID` for a policy that this guard cannot have */

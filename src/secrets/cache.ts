@@ -1,5 +1,6 @@
 import type { AbortWatch } from '../base/abort.js'
 import { isPromise, type MaybePromise } from '../base/async.js'
+import { callUserCode } from '../base/call-back.js'
 import type { Clock } from '../base/clock.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
 import { withTimeout } from '../base/timeout.js'
@@ -198,11 +199,21 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
     usable: () => (cached && clock.monotonic() < cached.usableUntil ? cached.versions : undefined),
     open() {
       // A key that was never read is not fetched because it changed.
-      stop ??= provider.start?.({ clock, changed: () => void (cached && refresh()) })
+      if (stop || !provider.start) return
+      let started: unknown
+      try {
+        started = provider.start({ clock, changed: () => void (cached && refresh()) })
+      } catch (error) {
+        throw failed(error)
+      }
+      // A provider of the user's own may start asynchronously, and return no function.
+      if (typeof started === 'function') stop = started as () => void
+      else callUserCode(() => started)
     },
     close() {
-      stop?.()
+      const stopping = stop
       stop = undefined
+      if (stopping) callUserCode(stopping)
     },
     get(signal) {
       const fresh = peek(clock.now())

@@ -1,5 +1,5 @@
 import { type Alert, type AlertChannel, DeliveryError } from '../../alerts/channel.js'
-import type { MaybePromise } from '../../base/async.js'
+import { type MaybePromise, promised } from '../../base/async.js'
 import type { Clock } from '../../base/clock.js'
 import { messageOf } from '../../base/errors.js'
 import { withTimeout } from '../../base/timeout.js'
@@ -132,7 +132,7 @@ export class DeliveryQueue {
     const { clock } = this.#parts
     const { signal } = this.#abort
     try {
-      const delivering = this.channel.deliver(alert, { clock, signal })
+      const delivering = promised(() => this.channel.deliver(alert, { clock, signal }))
       await withTimeout(delivering, {
         clock,
         ms: ATTEMPT_TIMEOUT_MS,

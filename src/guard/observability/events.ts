@@ -1,3 +1,4 @@
+import { callUserCode } from '../../base/call-back.js'
 import { messageOf, SolveguardError } from '../../base/errors.js'
 import type { GuardEvents } from '../types.js'
 
@@ -49,12 +50,7 @@ export class Events {
       // A listener is user code: its error becomes a warning and must not affect spending.
       const warn = (error: unknown): void =>
         process.emitWarning(`A listener of '${name}' threw: ${messageOf(error)}`, { type: 'SolveguardListener' })
-      try {
-        const done: unknown = (listener as Listener<K>)(event)
-        if (done instanceof Promise) done.catch(warn)
-      } catch (error) {
-        warn(error)
-      }
+      callUserCode(() => (listener as Listener<K>)(event), warn)
     }
   }
 

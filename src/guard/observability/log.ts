@@ -1,3 +1,4 @@
+import { callUserCode } from '../../base/call-back.js'
 import type { ChallengeFacts } from '../../base/challenge.js'
 import { type Code, messageOf } from '../../base/errors.js'
 import { originOf } from '../../policy/origin.js'
@@ -58,11 +59,10 @@ export class Log {
 
   /** A logger is user code, like a listener: an error of it becomes a warning only. */
   #write(level: keyof Logger, fields: object, message: string): void {
-    try {
-      this.#logger[level](fields, message)
-    } catch (error) {
-      process.emitWarning(`The logger threw: ${messageOf(error)}`, { type: 'SolveguardLogger' })
-    }
+    callUserCode(
+      () => this.#logger[level](fields, message),
+      (error) => process.emitWarning(`The logger threw: ${messageOf(error)}`, { type: 'SolveguardLogger' }),
+    )
   }
 }
 

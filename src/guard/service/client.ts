@@ -346,18 +346,23 @@ export class SolverClient {
     task.sentInEpoch = task.account.keys.epoch
     this.#deps.keyRegistry.markUsed(task.account, task.key)
     if (purpose === 'submit') task.mayBeCharged = true
+    let replied = false
+    const readReply = (reply: Reply): T | Failure => {
+      replied = true
+      return read(reply)
+    }
     try {
       const reply = await task.transport.send(
         call,
         task.key.value,
-        this.#deps.wireLog ? loggedOptions(options, read) : options,
+        this.#deps.wireLog ? loggedOptions(options, readReply) : options,
       )
       if (this.#unreachable.size > 0) this.#unreachable.delete(task.account)
-      return redactReply(reply, read, call.sensitive)
+      return redactReply(reply, readReply, call.sensitive)
     } catch (error) {
       if (!(error instanceof TransportError)) {
-        // The transport refused the call: nothing was sent.
-        if (purpose === 'submit' && error instanceof SolveguardError) task.mayBeCharged = false
+        // The transport refused the call: nothing was sent. A solver that fails on a reply is something else.
+        if (purpose === 'submit' && !replied && error instanceof SolveguardError) task.mayBeCharged = false
         throw error
       }
       const unreadable = error.reason === 'too-large' || error.reason === 'cut-off'

@@ -9,7 +9,7 @@ import { formatMs } from '../../policy/duration.js'
 import type { AdmittedPage } from '../admission/gate.js'
 import type { GrantContext } from '../admission/grant-context.js'
 import { parseChallenge } from '../admission/parse-challenge.js'
-import { aborted, closed } from '../errors.js'
+import { aborted, asSolveguardError, closed } from '../errors.js'
 import type { KeyRegistry } from '../keys/registry.js'
 import type { Recorder } from '../observability/recorder.js'
 import type { Telemetry } from '../observability/telemetry.js'
@@ -49,6 +49,8 @@ export const SOLVE_LAYERS = [
 
 /** How long `close` waits for calls in progress, in ms. */
 const CLOSE_TIMEOUT_MS = 5_000
+/** How long it waits for solves after that: as long as the ledger and the audit log may take for what is left to do. */
+const FLOWS_TIMEOUT_MS = 60_000
 
 const noop = (): void => {}
 
@@ -179,8 +181,9 @@ export class SolvePipeline {
     } catch (error) {
       if (counted) this.#pageLimits.uncount(pageLoad)
       this.#reportDenial(grant, withoutPictures(challenge), admitted, pageLoad, error)
+      const known = asSolveguardError(error, 'SOLVER_ERROR')
       // A denial by a free layer has its caller's line already, and need not be slower.
-      throw hasWaited ? withCallerInStack(error, this.#admit) : error
+      throw hasWaited ? withCallerInStack(known, this.#admit) : known
     }
   }
 
@@ -279,7 +282,7 @@ export class SolvePipeline {
       this.#leavePage(job)
       // An abandoned job has been reported already.
       if (!job.abandoned) this.#reportDenial(grant, job.challenge, admitted, pageLoad, error)
-      job.reject(error)
+      job.reject(asSolveguardError(error, 'SOLVER_ERROR'))
     } finally {
       job.release()
       job.callback?.end()
@@ -373,6 +376,7 @@ export class SolvePipeline {
     // Calls in progress get a few seconds to be answered, so that tasks can be attached. Then connections are closed.
     await waitAtMost(flows, this.#deps.clock, CLOSE_TIMEOUT_MS)
     await this.#deps.closeTransports()
-    await flows
+    // What the user's own parts never answer must not keep the guard from closing.
+    await waitAtMost(flows, this.#deps.clock, FLOWS_TIMEOUT_MS)
   }
 }

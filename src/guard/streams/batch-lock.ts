@@ -76,6 +76,7 @@ export class BatchLock {
       const holder = await this.#holder()
       if (holder?.at === undefined || this.#isDead(holder.id)) {
         if (await this.#acquireTurn((holder?.turn ?? 0) + 1)) return
+        if (clock.monotonic() >= until) throw this.#underWayError()
       } else {
         firstHeartbeat ??= holder.at
         if (holder.at !== firstHeartbeat || clock.monotonic() >= until || HELD_HERE.has(holder.id))

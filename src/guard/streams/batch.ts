@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { isPromise, type MaybePromise } from '../../base/async.js'
+import { callUserCode } from '../../base/call-back.js'
 import { type AnyChallenge, type Family, isPicture } from '../../base/challenge.js'
 import { type Code, messageOf, printable, SolveguardError } from '../../base/errors.js'
 import { MAX_FACT_LENGTH } from '../../ledger/facts.js'
@@ -99,8 +100,12 @@ export class Batch {
    * @throws SolveguardError `BATCH_UNDER_WAY`, `BATCH_ITEMS_DIFFER`
    */
   async open(challenges: readonly AnyChallenge[]): Promise<void> {
-    await this.#lock.acquire()
-    for (const { name, item } of await itemsOf(this.#deps, this.#scope)) this.#known.set(name, item)
+    try {
+      await this.#lock.acquire()
+      for (const { name, item } of await itemsOf(this.#deps, this.#scope)) this.#known.set(name, item)
+    } catch (error) {
+      throw error instanceof SolveguardError ? error : ledgerDown(error)
+    }
     if (this.#known.size === 0) return
     for (const [index, challenge] of challenges.entries()) this.#check(challenge, index)
     this.#refused.signal.throwIfAborted()
@@ -110,7 +115,8 @@ export class Batch {
   #check(challenge: AnyChallenge, index: number): void {
     try {
       const own = this.#plan.key?.(challenge, index)
-      if (own !== undefined) this.#refuseIfOther(own, subjectOf(challenge))
+      if (typeof own === 'string') this.#refuseIfOther(own, subjectOf(challenge))
+      else callUserCode(() => own)
     } catch {}
   }
 
@@ -134,7 +140,12 @@ export class Batch {
    */
   async close(): Promise<void> {
     await Promise.all(this.#submitting)
-    await this.#lock.release()
+    try {
+      await this.#lock.release()
+    } catch (error) {
+      // The lease of the lock expires by itself.
+      this.#deps.alert('LEDGER_UNAVAILABLE', `A batch could not be released: ${messageOf(error)}`)
+    }
   }
 
   /**
@@ -151,6 +162,7 @@ export class Batch {
       this.#seen.set(identity, seen)
       return `${identity}:${seen}`
     }
+    if (typeof own !== 'string') callUserCode(() => own)
     if (typeof own !== 'string' || !/^[\x20-\x7e]+$/.test(own) || own.length > MAX_KEY_LENGTH) {
       throw new SolveguardError(
         'CONFIG_INVALID',

@@ -1,5 +1,6 @@
 import { Pool } from 'undici'
 import { describe, expect, it, vi } from 'vitest'
+import { SolveguardError } from '../../../src/base/errors.js'
 import { usd } from '../../../src/policy/money.js'
 import { captchaAI } from '../../../src/solvers/captchaai.js'
 import type { Solver } from '../../../src/solvers/solver.js'
@@ -11,6 +12,10 @@ const PRICE = usd(0.001)
 
 const broken = (): never => {
   throw new TypeError('this.frobnicate is not a function')
+}
+
+const refusing = (): never => {
+  throw new SolveguardError('CONFIG_INVALID', 'a solver of the user that throws an error of this package')
 }
 
 /** What throws, and what then counts as spent. */
@@ -29,6 +34,11 @@ const ERRORS: [string, Partial<Solver>, string, number][] = [
     0,
   ],
   ['reading the reply to a submit', { readSubmit: broken }, 'SOLVER_ERROR', PRICE],
+  ['reading the reply to a submit, with a code', { readSubmit: refusing }, 'CONFIG_INVALID', PRICE],
+  ['a submit that is a promise', { submit: async () => ({}) } as never, 'SOLVER_ERROR', 0],
+  ['what was read of a submit, which is nothing', { readSubmit: () => undefined } as never, 'SOLVER_ERROR', PRICE],
+  ['what was read of a submit, a promise', { readSubmit: async () => broken() } as never, 'SOLVER_ERROR', PRICE],
+  ['what was read of a poll, which is nothing', { readPoll: () => undefined } as never, 'SOLVER_ERROR', PRICE],
   ['writing a poll', { poll: broken }, 'SOLVER_ERROR', PRICE],
   ['reading the reply to a poll', { readPoll: broken }, 'SOLVER_ERROR', PRICE],
 ]
