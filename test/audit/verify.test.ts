@@ -244,6 +244,21 @@ describe('verifyAudit', () => {
     expect(result.firstBad).toMatchObject({ file: name, line: 0, problem: 'missing' })
   })
 
+  it('looks for a file that a head knows of also where the list of the folder does not have it', async () => {
+    const { path, name, heads } = await writeLog(solves(2))
+    const unlisted = name.replace('.jsonl', '.log')
+    const known = heads.map((head) => ({ ...head, file: unlisted }))
+    const missing = await verifyAudit(dir, { heads: [...heads, ...known] })
+    expect(missing.files).toMatchObject([
+      { file: name, ok: true, records: 3 },
+      { file: unlisted, ok: false, records: 0, unconfirmed: 0, torn: false },
+    ])
+    expect(missing.firstBad).toMatchObject({ file: unlisted, line: 0, problem: 'missing' })
+    copyFileSync(path, join(dir, unlisted))
+    const found = await verifyAudit(dir, { heads: [...heads, ...known] })
+    expect(found.firstBad).toMatchObject({ file: unlisted, line: 1, problem: 'renamed' })
+  })
+
   it('reports a torn last line behind the head of a killed process, which is no tampering', async () => {
     const { path, heads } = await writeLog(solves(3))
     writeFileSync(path, readFileSync(path).subarray(0, -100))
