@@ -434,15 +434,34 @@ describe('a handle', () => {
     expect(await errorOf(grant.solve(challenge))).toMatchObject({ code: 'TOKEN_REVOKED' })
   })
 
+  it('of a narrowed token is on the record with the budgets of all its links and the last subject', async () => {
+    const { guard, audit } = await tokenRig()
+    const { token } = await guard.issueToken({}, { subject: 'team-a' })
+    const child = await narrowToken(token, {}, { subject: 'team-b' })
+    const narrowed = await narrowToken(child, {}, { subject: 'ci-4711' })
+    const { handle = '', id } = await guard.issueHandle(narrowed)
+    const grant = await guard.verifyToken(handle)
+    expect(grant.path).toHaveLength(4)
+    expect(id).toBe(describeToken(narrowed).links.at(-1)?.id)
+    expect(audit.events.filter(({ action }) => action === 'issued').at(-1)).toMatchObject({
+      subject: 'ci-4711',
+      path: grant.path,
+    })
+  })
+
   it('ends with its token', async () => {
     const clock = manualClock(NOON)
     const ledger = memoryLedger()
     const { guard } = await tokenRig({ ledger, clock })
-    const { handle = '' } = await guard.issueToken({}, { handle: true, ttl: '60s' })
+    const { token, handle = '' } = await guard.issueToken({}, { handle: true, ttl: '60s' })
+    await clock.advance(30_000)
+    const { handle: later = '' } = await guard.issueHandle(token)
     const other = await tokenRig({ ledger, clock })
-    await clock.advance(60_000)
-    expect(await errorOf(guard.verifyToken(handle))).toMatchObject({ code: 'TOKEN_EXPIRED' })
-    expect(await errorOf(other.guard.verifyToken(handle))).toMatchObject({ code: 'HANDLE_UNKNOWN', layer: 'secret' })
+    await clock.advance(30_000)
+    for (const one of [handle, later]) {
+      expect(await errorOf(guard.verifyToken(one))).toMatchObject({ code: 'TOKEN_EXPIRED' })
+      expect(await errorOf(other.guard.verifyToken(one))).toMatchObject({ code: 'HANDLE_UNKNOWN', layer: 'secret' })
+    }
   })
 
   it('that is not known is looked up a hundred times a second at most, and one that is known without end', async () => {
