@@ -96,13 +96,14 @@ function parseText(text: string, callKind: CallKind): ParsedText<RawAnswer> | un
   const { errorId, errorCode, errorDescription: description, status } = raw
   const isError = typeof errorId === 'number' && errorId !== 0
   const hasTask = parseTaskId(raw.taskId) !== undefined
-  const consistent = isError && !saysMore(raw, callKind, ['task_id', 'id'])
+  const consistent = isError && Number.isSafeInteger(errorId) && !saysMore(raw, callKind, ['task_id', 'id'])
   if (typeof errorCode === 'string' && errorCode !== '') {
     if (NOT_READY.test(errorCode)) return { kind: 'pending' }
     return { kind: 'code', code: errorCode, description, consistent, hasTask }
   }
   if (typeof errorId !== 'number') return undefined
-  if (isError) return { kind: 'code', code: `ERROR_ID_${errorId}`, description, consistent, hasTask }
+  // A number without a code is no refusal: which error it is cannot be looked up.
+  if (isError) return { kind: 'code', code: `ERROR_ID_${errorId}`, description, consistent: false, hasTask }
   return callKind === 'poll' && PENDING_STATUSES.has(status) ? { kind: 'pending' } : { kind: 'value', value: raw }
 }
 

@@ -74,7 +74,13 @@ describe('a submit of the task family', () => {
 describe('an error in reply to a submit of the task family', () => {
   test.each([
     [{ errorId: 1, errorCode: 'ERROR_X' }, [false, false]],
-    [{ errorId: 1 }, [false, false]],
+    // Which error it is cannot be looked up.
+    [{ errorId: 1 }, [false, true]],
+    [{ errorId: 1, errorCode: '' }, [false, true]],
+    [{ errorId: 1, errorCode: { code: 'ERROR_X' } }, [false, true]],
+    [{ errorId: 1, errorCode: ['ERROR_X'] }, [false, true]],
+    [{ errorId: 0.5, errorCode: 'ERROR_X' }, [false, true]],
+    [{ errorId: 1e300, errorCode: 'ERROR_X' }, [false, true]],
     [{ errorId: 0, errorCode: 'ERROR_X' }, [false, true]],
     [{ errorCode: 'ERROR_X' }, [false, true]],
     [{ errorId: '1', errorCode: 'ERROR_X' }, [false, true]],
