@@ -197,6 +197,20 @@ module.exports = {
       to: { path: '^src/(demo|testing|cli)/' },
     },
     {
+      name: 'nothing-imports-cli',
+      comment: 'commands are the outermost folder: the demo and the drill are run by them, and know none',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/cli/' },
+      to: { path: '^src/cli/' },
+    },
+    {
+      name: 'src-imports-only-src',
+      comment: 'src is shipped without tests, benchmarks, scripts and examples; the build bundles the one exception',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|bench|scripts|examples)/', pathNot: '^scripts/find-browser\\.mjs$' },
+    },
+    {
       name: 'only-commands-import-the-drill',
       comment: 'the drill stands on the guard, the broker and the stand-ins; nothing stands on it but its command',
       severity: 'error',

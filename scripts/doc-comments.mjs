@@ -14,6 +14,8 @@ const MONEY = /\bMoney\b/
 const MILLISECONDS = /(Ms|At)$/
 /** Interfaces that callers fill in. Each of their optional members has a default. */
 const INPUT = /(Options|Input|Hints|Budget)$/
+/** How many calls are followed to the place that throws. */
+const CALLS_FOLLOWED = 3
 const NAMES_MS = /\bms\b|milliseconds/
 const NAMES_MONEY = /micro-dollars/i
 /** Codes, or where they are listed: a layer, an option that has it throw, another method. */
@@ -55,6 +57,7 @@ export function docProblems(entries = Object.values(ENTRIES).map((file) => `src/
       }
     }
   }
+  for (const source of program.getSourceFiles()) if (isInside(folder, source)) checkDefaults(source)
   return problems.sort((a, b) => a.file.localeCompare(b.file) || a.line - b.line)
 
   /**
@@ -65,6 +68,10 @@ export function docProblems(entries = Object.values(ENTRIES).map((file) => `src/
     const text = textOf(declaration)
     if (!text && !isLaterOverload(declaration)) report(declaration, name, 'has no text')
     checkThrows(declaration, name)
+    if (ts.isFunctionDeclaration(declaration)) {
+      checkThrown(declaration, name)
+      checkParameters(declaration, name, text)
+    }
     if (ts.isFunctionDeclaration(declaration) && !isLaterOverload(declaration) && !hasTag(declaration, 'example')) {
       report(declaration, name, 'has no @example')
     }
@@ -130,6 +137,7 @@ export function docProblems(entries = Object.values(ENTRIES).map((file) => `src/
       const text = textOf(member)
       if (!text && !isWellKnown(member.name.getText())) report(member, name, 'has no text')
       checkThrows(member, name)
+      if (ts.isMethodSignature(member)) checkParameters(member, name, `${text} ${textOf(member.parent)}`)
       const type = 'type' in member && member.type ? /** @type {ts.TypeNode} */ (member.type).getText() : ''
       const isFunction = ts.isMethodSignature(member) || ts.isMethodDeclaration(member) || /=>/.test(type)
       // An object written out in place has members of its own, which are looked at below.
@@ -167,6 +175,105 @@ export function docProblems(entries = Object.values(ENTRIES).map((file) => `src/
         report(node, name, 'throws an error without its code')
       }
     }
+  }
+
+  /**
+   * A function that throws an error with a code, itself or by another function of src, names the code.
+   * @param {ts.FunctionDeclaration} declaration
+   * @param {string} name
+   */
+  function checkThrown(declaration, name) {
+    const named = ts.getJSDocTags(declaration).filter(({ tagName }) => tagName.text === 'throws')
+    const text = named.map(({ comment }) => ts.getTextOfJSDocComment(comment) ?? '').join(' ')
+    for (const code of thrownBy(declaration, CALLS_FOLLOWED)) {
+      if (!text.includes(code)) report(declaration, name, `throws ${code}, and does not say so`)
+    }
+  }
+
+  /**
+   * The codes of the errors that a function throws. What is in a `try`, or in a function inside it, does not count.
+   * @param {ts.FunctionDeclaration} declaration
+   * @param {number} depth how many calls are followed
+   * @returns {ReadonlySet<string>}
+   */
+  function thrownBy(declaration, depth) {
+    /** @type {Set<string>} */
+    const thrown = new Set()
+    /** @param {ts.Node} node */
+    const visit = (node) => {
+      if (ts.isFunctionLike(node) || (ts.isTryStatement(node) && node.catchClause)) return
+      if (ts.isThrowStatement(node)) {
+        const [, code] = /^new \w+Error\(\s*'([A-Z][A-Z_]+[A-Z])'/.exec(node.expression.getText()) ?? []
+        if (code) thrown.add(code)
+      }
+      if (ts.isCallExpression(node) && depth > 0) {
+        const symbol = checker.getSymbolAtLocation(node.expression)
+        const target = symbol && symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
+        const called = target?.declarations?.find((each) => ts.isFunctionDeclaration(each) && each.body)
+        if (called && ts.isFunctionDeclaration(called) && isInside(folder, called)) {
+          for (const code of thrownBy(called, depth - 1)) thrown.add(code)
+        }
+      }
+      ts.forEachChild(node, visit)
+    }
+    if (declaration.body) ts.forEachChild(declaration.body, visit)
+    return thrown
+  }
+
+  /**
+   * A parameter that is a time names its unit.
+   * @param {ts.FunctionDeclaration | ts.MethodSignature} declaration
+   * @param {string} name
+   * @param {string} text
+   */
+  function checkParameters(declaration, name, text) {
+    for (const parameter of declaration.parameters) {
+      const own = parameter.name.getText()
+      if (!/^now$|Ms$|At$/.test(own) || parameter.type?.getText() !== 'number') continue
+      const tags = ts.getJSDocParameterTags(parameter).map(({ comment }) => ts.getTextOfJSDocComment(comment) ?? '')
+      if (!NAMES_MS.test([text, ...tags].join(' '))) report(parameter, `${name}(${own})`, 'does not say ms')
+    }
+  }
+
+  /**
+   * The default in the code of an option, where it is written in a parameter's pattern, is the one that its text has.
+   * @param {ts.SourceFile} source
+   */
+  function checkDefaults(source) {
+    /** @param {ts.Node} node */
+    const visit = (node) => {
+      if (ts.isParameter(node) && ts.isObjectBindingPattern(node.name) && node.type) {
+        const type = checker.getTypeAtLocation(node.type)
+        for (const { name, propertyName, initializer } of node.name.elements) {
+          const value = initializer && literalOf(initializer)
+          const property = value === undefined ? undefined : type.getProperty((propertyName ?? name).getText())
+          const [declaration] = property?.declarations ?? []
+          const tag = declaration && ts.getJSDocTags(declaration).find(({ tagName }) => tagName.text === 'default')
+          const said = tag && (ts.getTextOfJSDocComment(tag.comment) ?? '').replaceAll('_', '')
+          if (said === undefined || !declaration || said.startsWith(`${value}`)) continue
+          report(declaration, property?.name ?? '', `has the default ${value}, not ${said}`)
+        }
+      }
+      ts.forEachChild(node, visit)
+    }
+    visit(source)
+  }
+
+  /**
+   * The value of a literal, or of a constant that is one, as `@default` has it.
+   * @param {ts.Expression} expression
+   * @returns {string | undefined}
+   */
+  function literalOf(expression) {
+    if (ts.isIdentifier(expression)) {
+      const symbol = checker.getSymbolAtLocation(expression)
+      const target = symbol && symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
+      const declaration = target?.valueDeclaration
+      const isConstant = declaration && ts.isVariableDeclaration(declaration) && declaration.initializer
+      return isConstant ? literalOf(isConstant) : undefined
+    }
+    const text = expression.getText().replaceAll('_', '')
+    return /^(?:\d+|true|false|'[^']*')$/.test(text) ? text : undefined
   }
 
   /**

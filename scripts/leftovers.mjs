@@ -1,6 +1,7 @@
 // What a run of the tests left behind: processes that still run, and files in the temporary folder.
 // A run has a temporary folder of its own, and in it one for each test file. Its processes are known by that folder: by
-// their environment, their command or their working directory. Linux only: elsewhere no process is found.
+// their environment, their command or their working directory. One that a test gives another environment and another
+// folder is known by its parents. Linux only: elsewhere no process is found.
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
@@ -39,6 +40,54 @@ export function leftoverProcesses(run) {
       const from = new RegExp(`${run}/([^/\0]+)`).exec(`${environment}\0${folder}\0${command}`)?.[1]
       return [{ pid: Number(name), text: `${command.replaceAll('\0', ' ').slice(0, 200)}${from ? `(${from})` : ''}` }]
     })
+}
+
+/** How often the run's processes are looked at, to know those whose parents end before them. */
+const LOOK_EVERY_MS = 500
+
+/**
+ * Follows a process and all that it and its children start.
+ * @param {number} root the process that runs the tests
+ */
+export function watchDescendants(root) {
+  /** @type {Map<number, string>} when each started */
+  const known = new Map([[root, startOf(root)]])
+  const look = () => {
+    for (const name of listed('/proc').filter((one) => /^\d+$/.test(one))) {
+      const pid = Number(name)
+      const [, parent] = /\) \S (\d+) /.exec(read(name, 'stat')) ?? []
+      // Of a parent and its child, the parent has the lower number, unless they begin anew: then the next look finds it.
+      if (parent !== undefined && known.get(Number(parent)) === startOf(Number(parent))) known.set(pid, startOf(pid))
+    }
+  }
+  look()
+  const timer = setInterval(look, LOOK_EVERY_MS)
+  timer.unref()
+  return {
+    /** @returns {{ pid: number, text: string }[]} the descendants that are still there, without the process itself */
+    left() {
+      look()
+      return [...known].flatMap(([pid, start]) => {
+        if (pid === root || start === '' || startOf(pid) !== start || isEnded(pid)) return []
+        return [{ pid, text: read(`${pid}`, 'cmdline').replaceAll('\0', ' ').slice(0, 200) }]
+      })
+    },
+    stop: () => clearInterval(timer),
+  }
+}
+
+/** @param {number} pid */
+function startOf(pid) {
+  // The name, in parentheses, may have spaces; the 20th value after it is the time of the start.
+  const values = read(`${pid}`, 'stat')
+    .replace(/^.*\) /s, '')
+    .split(' ')
+  return values[19] ?? ''
+}
+
+/** @param {number} pid */
+function isEnded(pid) {
+  return /\) Z /.test(read(`${pid}`, 'stat'))
 }
 
 /**

@@ -6,7 +6,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fetchTools } from './fetch-tools.mjs'
-import { leftoverFiles, leftoverProcesses, RUN_FOLDER } from './leftovers.mjs'
+import { leftoverFiles, leftoverProcesses, RUN_FOLDER, watchDescendants } from './leftovers.mjs'
 import { ensurePython, hasPython } from './pypi.mjs'
 import {
   ended,
@@ -59,6 +59,8 @@ const folder = mkdtempSync(join(temporaryFolder(), 'sg-'))
 chmodSync(folder, 0o711)
 // Ctrl-C reaches vitest too: it ends what it started, and then we clean up.
 process.on('SIGINT', () => {})
+/** @type {ReturnType<typeof watchDescendants> | undefined} */
+let descendants
 try {
   const code = await runVitest()
   const left = [...(await processesLeft()), ...leftoverFiles(folder).map((path) => `the file ${path}`)]
@@ -101,18 +103,27 @@ function runVitest() {
     env,
     stdio: 'inherit',
   })
+  if (child.pid !== undefined) descendants = watchDescendants(child.pid)
   return ended(child)
 }
 
 /** Waits for the run's processes to end, and ends those that do not. */
 async function processesLeft() {
   const until = Date.now() + ENDING_MS
-  while (leftoverProcesses(folder).length > 0 && Date.now() < until) {
+  while (allLeft().length > 0 && Date.now() < until) {
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  const left = leftoverProcesses(folder)
+  const left = allLeft()
+  descendants?.stop()
   for (const { pid } of left) process.kill(pid, 'SIGKILL')
   return left.map(({ pid, text }) => `the process ${pid}, ${text}`)
+}
+
+/** Those of the run's folder, and those that vitest or its processes have started. */
+function allLeft() {
+  const byFolder = leftoverProcesses(folder)
+  const others = descendants?.left().filter(({ pid }) => !byFolder.some((one) => one.pid === pid)) ?? []
+  return [...byFolder, ...others]
 }
 
 /**

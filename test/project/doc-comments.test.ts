@@ -16,6 +16,9 @@ it('finds each doc comment that lacks something', { timeout: 120_000 }, () => {
     'wanting has no @example',
     'alsoWanting throws an error without its code',
     'alsoWanting has no @example',
+    'throwing throws CONFIG_INVALID, and does not say so',
+    'throwing(startedAt) does not say ms',
+    'limit has the default 3, not 2',
     'BaseOptions.times has no @default',
   ])
 })

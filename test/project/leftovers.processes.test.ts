@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { leftoverFiles, leftoverProcesses } from '../../scripts/leftovers.mjs'
+import { leftoverFiles, leftoverProcesses, watchDescendants } from '../../scripts/leftovers.mjs'
 
 /** A run's temporary folder with that of one test file. */
 function planted(): { run: string; folder: string } {
@@ -39,4 +39,18 @@ it.runIf(process.platform === 'linux').each([
   child.kill('SIGKILL')
   await ended
   expect(leftoverProcesses(run)).toEqual([])
+})
+
+it.runIf(process.platform === 'linux')('names a process that a test has left, by its parents', async () => {
+  // The parent runs a shell that starts a process without an environment, in another folder, and ends.
+  const script = 'env -i -C / sleep 1000 >/dev/null & sleep 1; echo $!'
+  const parent = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const descendants = watchDescendants(parent.pid ?? 0)
+  onTestFinished(() => descendants.stop())
+  const ended = once(parent, 'close')
+  const [output] = (await once(parent.stdout, 'data')) as [Buffer]
+  const pid = Number(output.toString())
+  onTestFinished(() => void process.kill(pid, 'SIGKILL'))
+  await ended
+  expect(descendants.left()).toEqual([{ pid, text: expect.stringContaining('sleep 1000') }])
 })

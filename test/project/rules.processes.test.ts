@@ -49,6 +49,9 @@ const WRONG_CODE: Readonly<Record<string, readonly [message: string, ...code: st
     'No `as unknown as`',
     'export const page = window as unknown as Page',
     'export const one = ({ two: 2 } as unknown as Page).one',
+    'export const page = window as never as Page',
+    'export const page = <Page>(<unknown>window)',
+    'export const page = <Page>(window as unknown)',
   ],
   'verified-tls.grit': [
     'A TLS client sets `rejectUnauthorized: true`',
@@ -143,8 +146,10 @@ const RIGHT = [
     'adapters/playwright',
     'testing',
     'wires',
+    'cli',
     'demo',
     'drill',
+    '../test',
   ],
   ...['widgets', 'widgets/page', 'widgets/page-kit', 'widgets/families/cap', 'testing/vendors/cap'],
 ].map((folder) => [`${folder}/right.ts`, TYPE] as const)
@@ -203,6 +208,8 @@ const WRONG: Readonly<Record<string, readonly [file: string, code: string]>> = {
   'plugins-import-only-plain-adapters': ['adapters/extra/wrong.ts', imports('../right.js')],
   'vendors-import-no-other-vendor': ['testing/vendors/altcha/wrong.ts', imports('../cap/right.js')],
   'nothing-imports-demo-testing-or-cli': ['adapters/testing.ts', imports('../testing/right.js')],
+  'nothing-imports-cli': ['demo/command.ts', imports('../cli/right.js')],
+  'src-imports-only-src': ['cli/wrong.ts', importsType('../../test/right.js')],
   'only-commands-import-the-drill': ['demo/wrong.ts', imports('../drill/right.js')],
   'no-unresolved-imports': ['base/missing.ts', imports('./nowhere.js')],
 }

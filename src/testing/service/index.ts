@@ -149,6 +149,7 @@ const CAPMONSTER_DROPS_AFTER_MS = 2_000
  * and JSON) and the task family's (JSON to `createTask`, `getTaskResult`, …), charges, records every request, and fails
  * on demand. Nothing leaves this machine.
  *
+ * @throws SolveguardError `CONFIG_INVALID` for a price that `usd` does not take
  * @example
  * const service = await startSolverService({ keys: { 'a-key-for-tests': 5 }, solveMs: 200 })
  * service.next('in', { error: 'ERROR_NO_SLOT_AVAILABLE' }, { drop: true })

@@ -62,7 +62,11 @@ export function standInAddresses(url = process.env[STAND_INS_VARIABLE]): StandIn
         `${STAND_INS_VARIABLE} to an address such as http://127.0.0.1:4100.`,
     )
   }
-  const base = url.replace(/\/$/, '')
+  return addressesBelow(url.replace(/\/$/, ''))
+}
+
+/** The addresses of the stand-ins below an origin, which is on loopback. */
+export function addressesBelow(base: string): StandInAddresses {
   const routed = Object.keys(VENDOR_ADDRESSES) as RoutedVendor[]
   return {
     url: base,

@@ -5,11 +5,11 @@ import { type ServiceAnswer, type ServiceTask, type SolverService, startSolverSe
 import { reply, serve } from '../shared/http.js'
 import { type StartedVendors, VENDOR_STARTERS } from '../vendors/starters.js'
 import {
+  addressesBelow,
   STAND_IN_KEY,
   type StandInAddresses,
   type StandInServiceName,
   type StandInVendor,
-  standInAddresses,
 } from './addresses.js'
 
 /** Proofs of work are not among them: each site serves its own, with its own options. */
@@ -102,7 +102,7 @@ export async function startStandIns({ port, host, solveMs = 0 }: StandInsOptions
   }
 
   return {
-    ...standInAddresses(`http://127.0.0.1:${server.port}`),
+    ...addressesBelow(`http://127.0.0.1:${server.port}`),
     standIns,
     services,
     close,

@@ -30,6 +30,7 @@ export interface StandInServer extends StandInAddresses {
  * The stand-ins of a whole suite, for `playwright.config.ts`: Playwright starts them once, before your own server, and
  * ends them with the run. All workers have the same, by the variable `SOLVEGUARD_STAND_INS`, which this sets.
  *
+ * @throws SolveguardError `CONFIG_INVALID` where that variable has an address that is not on loopback
  * @example
  * const standIns = standInServer()
  * const env = { RECAPTCHA_VERIFY_URL: standIns.verifyUrl('recaptcha'), RECAPTCHA_SECRET: standIns.secretFor(SITEKEY) }
