@@ -13,7 +13,7 @@ import type { BenchRow } from './row.js'
 const ROUNDS = 50
 const WARM_UP = 3
 const MAX_MS = 45_000
-/** Of the moments without rest: the figures stand beside the others, and have no target. */
+/** Of the moments without rest: the figures are printed beside the others, and have no target. */
 const AT_ONCE_ROUNDS = 25
 const AT_ONCE_MAX_MS = 25_000
 /** The page, and the two frames of its widget. */

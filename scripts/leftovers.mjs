@@ -56,7 +56,7 @@ export function watchDescendants(root) {
     for (const name of listed('/proc').filter((one) => /^\d+$/.test(one))) {
       const pid = Number(name)
       const [, parent] = /\) \S (\d+) /.exec(read(name, 'stat')) ?? []
-      // Of a parent and its child, the parent has the lower number, unless they begin anew: then the next look finds it.
+      // A parent is listed before its child, unless the numbers have begun anew: then the next look finds the child.
       if (parent !== undefined && known.get(Number(parent)) === startOf(Number(parent))) known.set(pid, startOf(pid))
     }
   }

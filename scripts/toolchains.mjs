@@ -131,13 +131,13 @@ async function askNext(next, cwd, env) {
   let said = ''
   try {
     const url = await new Promise((resolve, reject) => {
-      const hear = (/** @type {Buffer} */ chunk) => {
+      const collect = (/** @type {Buffer} */ chunk) => {
         said += chunk
         const [, address] = /(http:\/\/127\.0\.0\.1:\d+)[\s\S]*Ready/.exec(said) ?? []
         if (address) resolve(address)
       }
-      server.stdout.on('data', hear)
-      server.stderr.on('data', hear)
+      server.stdout.on('data', collect)
+      server.stderr.on('data', collect)
       server.on('error', reject)
       server.on('close', () => reject(new Error(`next start ended: ${said}`)))
     })

@@ -5,8 +5,8 @@ import { formatUsd, type Money } from '../policy/money.js'
 import type { DayStatus, HolderPause, KeyStatus, SolverStatus, Status, TokenLinkStatus } from './types.js'
 
 /**
- * A status in sentences: what is left today, what is in use, what is wrong, and where everything is. `console.log`
- * prints a status like this too.
+ * A status in sentences: what is left of the budget, what is in use, what is wrong, and where everything is.
+ * `console.log` prints a status like this too.
  *
  * @example
  * console.log(formatStatus(await guard.status()))
@@ -114,7 +114,8 @@ function at({ kind, place }: { readonly kind: string; readonly place?: string | 
 
 function auditProblem({ audit: { lastError, pending, lost } }: Status): string {
   if (lastError === undefined) return lost > 0 ? `; ${counted(lost, 'record')} lost` : ''
-  return `; it cannot be written since ${formatTime(lastError.since.getTime())}: ${lastError.message} (${pending} pending)`
+  const since = formatTime(lastError.since.getTime())
+  return `; it cannot be written since ${since}: ${lastError.message} (${pending} pending)`
 }
 
 function processOf({ solving, waiting, recovering, denied }: Status['process']): string | undefined {

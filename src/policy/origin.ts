@@ -6,7 +6,7 @@ import { printable } from '../base/errors.js'
  * Which pages a policy names. A pattern is `https://host`, `https://host:port` (exact) or `https://*.host` (every host
  * below `host`, at any depth, but not `host` itself); the same with `http:`. There is no pattern for all hosts: a
  * wildcard below a public suffix (`https://*.com`, `https://*.github.io`) is rejected, and a wildcard above a public
- * suffix does not reach below it (`https://*.amazonaws.com` does not name `https://somebody.s3.amazonaws.com`).
+ * suffix does not reach below it (`https://*.amazonaws.com` does not name `https://another-owner.s3.amazonaws.com`).
  */
 export type OriginPattern = string
 

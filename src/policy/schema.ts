@@ -36,7 +36,7 @@ export interface Policy {
     /** The addresses that calls must leave from, and the service that reports the address; all of them apply. */
     readonly expected: readonly { readonly url: string; readonly ranges: readonly string[] }[]
   }
-  /** The proxies that the service must solve through; more than one is a conflict. Our own calls never use them. */
+  /** The proxies that the service must solve through; more than one is a conflict. The guard's calls never use them. */
   readonly pageProxies: readonly string[]
   /** How often one solve may be sent to the service, from 1. */
   readonly attempts?: number | undefined
@@ -133,55 +133,55 @@ export interface NarrowingInput {
   budget?: BudgetInput | undefined
   /**
    * The hours in which solves are allowed.
-   * @default always
+   * @default no other hours than those of the parent policy
    */
   schedule?: ScheduleInput | undefined
   /**
    * The age of keys.
-   * @default not limited
+   * @default no other limit than that of the parent policy
    */
   key?: KeyInput | undefined
   /**
    * The route of calls to the service.
-   * @default direct
+   * @default that of the parent policy; direct in a guard's own policy
    */
   egress?: EgressInput | undefined
   /**
    * The proxy that pages are browsed through: `http://user:password@203.0.113.9:3128`, `socks5://…` or `socks4://…`.
-   * The service receives it and solves through it, so that the token belongs to that address. Our own calls never use
-   * it: their proxy is `egress.proxy`.
-   * @default none
+   * The service receives it and solves through it, so that the token belongs to that address. The guard's calls never
+   * use it: their proxy is `egress.proxy`.
+   * @default that of the parent policy, if it has one
    */
   pageProxy?: string | undefined
   /**
    * How often one solve may be sent to the service, 1 to 10; each attempt has its own reservation.
-   * @default 1
+   * @default 1 in a guard's own policy
    */
   attempts?: number | undefined
   /**
    * How long one solve may take: `1s` to `60m`.
-   * @default '3m'
+   * @default '3m' in a guard's own policy
    */
   deadline?: Duration | undefined
   /**
    * `solve`: a page's `execute` of reCAPTCHA v3 is intercepted and answered; `leave`: it is not changed.
-   * @default 'leave'
+   * @default 'leave' in a guard's own policy
    */
   recaptchaV3?: 'leave' | 'solve' | undefined
   /**
    * `answer`: vendors' published test keys are answered without cost; `solve`: they are sent to the service.
-   * @default 'answer'
+   * @default 'answer' in a guard's own policy
    */
   testKeys?: 'answer' | 'solve' | undefined
   /**
    * How often a widget is solved again automatically when its token has expired unused, 0 to 100. Each time costs
    * money.
-   * @default 0
+   * @default 0 in a guard's own policy
    */
   renewals?: number | undefined
   /**
    * How long to wait for a widget that may pass without a solve, up to `60s`.
-   * @default '3s'
+   * @default '3s' in a guard's own policy
    */
   grace?: Duration | undefined
 }

@@ -31,11 +31,11 @@ export function takeoverContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E
 
     async function expectNothingStolen(): Promise<void> {
       await thief.settled()
-      const heard = thief.heard()
-      expect(heard).not.toContain(token)
-      expect(heard).not.toContain([...token].map((letter) => letter.charCodeAt(0)).join(','))
-      expect(heard).not.toContain(Buffer.from(token).toString('hex'))
-      expect(heard).not.toContain(Buffer.from(token).toString('base64').replace(/=+$/, ''))
+      const recorded = thief.recorded()
+      expect(recorded).not.toContain(token)
+      expect(recorded).not.toContain([...token].map((letter) => letter.charCodeAt(0)).join(','))
+      expect(recorded).not.toContain(Buffer.from(token).toString('hex'))
+      expect(recorded).not.toContain(Buffer.from(token).toString('base64').replace(/=+$/, ''))
     }
 
     const buy = async ({ pageUrl }: { pageUrl: string }): Promise<string> => {

@@ -5,10 +5,10 @@ import { eventually } from './tool.js'
 export interface Thief extends AsyncDisposable {
   readonly url: string
   /** Everything that its pages have recorded. */
-  heard(): string
+  recorded(): string
   /** Waits until what its page had recorded before this call has arrived. Resolves at once if it has no page open. */
   settled(): Promise<void>
-  /** Forgets what was heard, and which pages were opened. */
+  /** Forgets the calls that were recorded, and which pages were opened. */
   reset(): void
 }
 
@@ -123,7 +123,7 @@ function steal(flood: boolean): void {
     const news: string[] = []
     for (; sent < texts.length; sent++) news[news.length] = texts[sent] as string
     const body = write(news)
-    void request('/heard', { method: 'POST', body }).catch(() => undefined)
+    void request('/recorded', { method: 'POST', body }).catch(() => undefined)
     busy = false
   }, 20)
 
@@ -145,13 +145,13 @@ function steal(flood: boolean): void {
 
 /** Starts its server: `http://localhost:<port>`, another origin than that of every stand-in's page. */
 export async function startThief({ flood = false } = {}): Promise<Thief> {
-  let heard: string[] = []
+  let recorded: string[] = []
   let opened = 0
   let posts = 0
   const server = await serve(async (request, response) => {
-    heard.push(`${request.url} ${JSON.stringify(request.headers)}`)
+    recorded.push(`${request.url} ${JSON.stringify(request.headers)}`)
     if (request.method === 'POST') {
-      heard.push((await readRequestText(request)) ?? '')
+      recorded.push((await readRequestText(request)) ?? '')
       posts++
       return reply(response, 'json', '{}')
     }
@@ -161,14 +161,14 @@ export async function startThief({ flood = false } = {}): Promise<Thief> {
   })
   return {
     url: `http://localhost:${server.port}/`,
-    heard: () => heard.join('\n'),
+    recorded: () => recorded.join('\n'),
     async settled() {
       if (opened === 0) return
       const before = posts
       await eventually(() => posts >= before + 3)
     },
     reset() {
-      heard = []
+      recorded = []
       opened = 0
     },
     [Symbol.asyncDispose]: () => server.close(),

@@ -30,7 +30,7 @@ export function unnamedContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E,
       await thief.settled()
       expect(
         thief
-          .heard()
+          .recorded()
           .match(/^\[.+\]$/gm)
           ?.filter((texts) => texts !== '[]') ?? [],
       ).toEqual([])
@@ -43,7 +43,7 @@ export function unnamedContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E,
     test('are not evaluated in, and listed; the widgets of the page are found and solved', async () => {
       await visit('/named')
       await addFrame(thief.url)
-      await eventually(() => thief.heard().includes('/heard'))
+      await eventually(() => thief.recorded().includes('/recorded'))
       const found = await at.captcha.find(at.page.native)
       expect(found).toHaveLength(1)
       expect(found.unnamed).toMatchObject([
@@ -61,7 +61,7 @@ export function unnamedContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E,
     test('a page that is not named is not evaluated in, and a solve of it is denied', async () => {
       await visit('/named')
       await at.page.goto(thief.url)
-      await eventually(() => thief.heard().includes('/heard'))
+      await eventually(() => thief.recorded().includes('/recorded'))
       const found = await at.captcha.find(at.page.native)
       expect(found).toEqual([])
       expect(found.unnamed).toMatchObject([{ pageUrl: thief.url, frameUrl: undefined }])

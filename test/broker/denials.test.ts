@@ -118,7 +118,7 @@ const ROWS: readonly Row[] = [
   },
   {
     what: 'a token that is no good',
-    token: 'nobody-knows-this-token',
+    token: 'unknown-token',
     words: words('ERROR_KEY_DOES_NOT_EXIST', 1),
     sentence: /not known/,
   },

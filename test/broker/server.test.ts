@@ -356,7 +356,7 @@ describe("the broker's own interface", () => {
     expect(await named.json()).toMatchObject({ code: 'ORIGIN_NOT_NAMED', layer: 'origin' })
     expect((await post('{')).status).toBe(400)
     expect((await post('{"challenge":{"family":"recaptcha"}}')).status).toBe(400)
-    expect((await post(JSON.stringify({ challenge }), 'nobody-knows-this')).status).toBe(401)
+    expect((await post(JSON.stringify({ challenge }), 'unknown-token')).status).toBe(401)
     service.always('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
     const failed = await (await post(JSON.stringify({ challenge }))).text()
     expect(failed).toMatch(/event: failed\ndata: \{"code":"CAPTCHA_UNSOLVABLE"/)

@@ -60,7 +60,7 @@ describe("a token's own dialect", () => {
     expect(await form('/in.php', FORM, { token: plain.token })).toBe('ERROR_NO_SLOT_AVAILABLE')
   })
 
-  it('gives way to the host name and to the first part of the path', async () => {
+  it('is overridden by the host name and by the first part of the path', async () => {
     const { guard, json } = await brokerRig({ byTokens: true })
     const { token } = await guard.issueToken({}, { wire: 'capsolver' })
     const status = async (path: string, headers: Record<string, string> = {}) =>

@@ -77,7 +77,7 @@ beforeAll(async () => {
     SERVICE: at(taps.service),
     SITE: at(taps.site),
     PROXY: `http://egress:${PROXY_PASSWORD}@127.0.0.1:${taps.proxy.port}`,
-    PAGE_PROXY: `http://somebody:${PAGE_PROXY_PASSWORD}@203.0.113.9:3128`,
+    PAGE_PROXY: `http://browser-user:${PAGE_PROXY_PASSWORD}@203.0.113.9:3128`,
     WEBHOOK: `${at(taps.webhook)}/alerts`,
     TEST_SOLVER_KEY: KEY,
     TEST_WEBHOOK_SECRET: WEBHOOK_SECRET,

@@ -135,7 +135,7 @@ describe('a log does not contain', () => {
       proxyType: 'http',
       proxyAddress: 'proxy.example',
       proxyPort: 3128,
-      proxyLogin: 'somebody',
+      proxyLogin: 'browser-user',
       proxyPassword: 'sesame',
       cookies: 'sid=sesame',
       body: 'iVBORw0KGgo'.repeat(1_000),
@@ -144,7 +144,7 @@ describe('a log does not contain', () => {
     const form: Call = {
       ...call,
       fields: {
-        proxy: 'somebody:sesame@proxy.example:3128',
+        proxy: 'browser-user:sesame@proxy.example:3128',
         proxytype: 'HTTP',
         pageurl: task.websiteURL,
         body: task.body,
@@ -157,7 +157,7 @@ describe('a log does not contain', () => {
         sent,
         { mayHoldAnswer: () => false },
       )
-      for (const word of ['sesame', 's%65same', 'somebody', '4711']) expect(text).not.toContain(word)
+      for (const word of ['sesame', 's%65same', 'browser-user', '4711']) expect(text).not.toContain(word)
       expect(entry.request.postData?.text.length).toBeLessThan(600)
       expect(decodeURIComponent(text)).toContain('https://staging.example.com/login?…')
       expect(decodeURIComponent(text).replaceAll('+', ' ')).toContain(

@@ -18,9 +18,9 @@ const cached = (name: string) => `${createHash('sha1').update(name).digest('hex'
 test.each(['sso', 'sso-session', 'container'])(
   'a login by %s sends nothing to a server that no authority has signed, whatever NODE_TLS_REJECT_UNAUTHORIZED says',
   async (by) => {
-    const heard: string[] = []
+    const recorded: string[] = []
     const server = createServer(await makeCertificate(), (request, response) => {
-      heard.push(request.url ?? '')
+      recorded.push(request.url ?? '')
       response.end('{}')
     })
     const address = `https://127.0.0.1:${await listen(server)}`
@@ -57,7 +57,7 @@ test.each(['sso', 'sso-session', 'container'])(
       for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
       const secret = awsSecret('tests', { region: 'eu-central-1', endpoint: 'http://127.0.0.1:9' })
       await expect(secret.fetch(AbortSignal.timeout(60_000))).rejects.toMatchObject({ code: 'SECRET_UNAVAILABLE' })
-      expect(heard).toEqual([])
+      expect(recorded).toEqual([])
     } finally {
       vi.unstubAllEnvs()
       server.close()

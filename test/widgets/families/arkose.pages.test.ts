@@ -207,17 +207,17 @@ describe('a hostile page with an Arkose', () => {
   test('does not inject a token into the next page if the page has navigated meanwhile', async () => {
     await at.visit('/arkose/inline')
     await shown()
-    let go = () => {}
+    let answerNow = () => {}
     at.grant.answer = ({ sitekey }) =>
       new Promise((resolve) => {
-        go = () => resolve(at.vendor.issue({ sitekey }))
+        answerNow = () => resolve(at.vendor.issue({ sitekey }))
       })
     const solving = at.captcha.solve(at.page)
     await eventually(() => at.grant.challenges.length === 1)
     await at.page.goto(`${at.site.url}/arkose/box`)
     await at.page.waitForSelector('iframe')
     const before = await at.page.inputValue('input[name="fc-token"]')
-    go()
+    answerNow()
     expect(await solving).toMatchObject({ solved: [], failed: [{ error: { code: 'PAGE_GONE' } }] })
     expect(await at.page.inputValue('input[name="fc-token"]')).toBe(before)
     expect(await at.calls()).toEqual([])

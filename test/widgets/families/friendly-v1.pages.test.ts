@@ -99,7 +99,7 @@ describe('solves a Friendly Captcha v1 so that the server accepts the token:', (
   test('using the form afterwards does not start the widget, and the answer stays', async () => {
     await visit('/friendly/v1')
     const { solved } = await at.captcha.solve(at.page)
-    await at.page.fill('input[name=user]', 'somebody@example.com')
+    await at.page.fill('input[name=user]', 'ada@example.com')
     await at.page.click('input[name=password]')
     expect(await value()).toBe(solved[0]?.solution.token)
   })

@@ -119,7 +119,7 @@ describe('solves a Friendly Captcha v2 so that the server accepts the token:', (
     await at.page.evaluate(
       'addEventListener("message", function (event) { if (event.data.state === "completed") window.passed = true })',
     )
-    await at.page.fill('input[name=user]', 'somebody@example.com')
+    await at.page.fill('input[name=user]', 'ada@example.com')
     await at.page.waitForFunction('window.passed')
     expect(await value()).toBe(solved[0]?.solution.token)
     expect(await at.calls()).toEqual([solved[0]?.solution.token])

@@ -366,16 +366,16 @@ describe('a hostile page with a GeeTest', () => {
   test('does not inject an answer into the next page if the page has navigated meanwhile', async () => {
     await at.visit('/geetest/v4')
     await drawn()
-    let go = () => {}
+    let answerNow = () => {}
     at.grant.answer = (challenge) =>
       new Promise((resolve) => {
-        go = () => resolve(at.vendor.issue({ sitekey: challenge.sitekey }))
+        answerNow = () => resolve(at.vendor.issue({ sitekey: challenge.sitekey }))
       })
     const solving = at.captcha.solve(at.page)
     await eventually(() => at.grant.challenges.length === 1)
     await at.page.goto(`${at.site.url}/geetest/v4`)
     await drawn()
-    go()
+    answerNow()
     expect(await solving).toMatchObject({ solved: [], failed: [{ error: { code: 'PAGE_GONE' } }] })
     expect(await fields(['pass_token', 'captcha_output'])).toEqual(['', ''])
     expect(await at.calls()).toEqual([])
