@@ -107,7 +107,8 @@ export async function openLog(path: string): Promise<OpenLog> {
   }
 }
 
-async function openPlain(path: string): Promise<OpenLog> {
+/** Opens a file that is not compressed. */
+export async function openPlain(path: string): Promise<OpenLog> {
   const { file, size } = await openFile(path)
   return { archived: false, size, lines: (options) => readLines(file, options), close: () => file.close() }
 }

@@ -6,7 +6,17 @@ import { messageOf, printable } from '../base/errors.js'
 import { check } from '../policy/schema.js'
 import type { Secret } from '../secrets/secret.js'
 import { matchesSeal, NOTHING_BEFORE, type Seal, sealOf } from './chain.js'
-import { type AuditTarget, filesOf, type LogFiles, type OpenLog, openLog } from './files.js'
+import {
+  ARCHIVE_SUFFIX,
+  type AuditTarget,
+  filesOf,
+  isMissing,
+  type LogFiles,
+  type OpenLog,
+  openArchive,
+  openLog,
+  openPlain,
+} from './files.js'
 import { type AuditKey, secretsOf } from './key.js'
 import { MAX_LINE_BYTES } from './read-lines.js'
 
@@ -16,7 +26,7 @@ import { MAX_LINE_BYTES } from './read-lines.js'
  * - `key`: it was written with a key and none is given, or without one although one is given.
  * - `out-of-order`: a whole line, but not the one that belongs here: lines were removed, added or swapped.
  * - `rewritten`: it, or lines before it, were replaced with new hashes: a stored head has another one.
- * - `added`: it comes after the last line of the file.
+ * - `added`: it comes after the last line of the file, or is in a compressed copy beside a file that is not the same.
  * - `cut-off`: the file ends within this line.
  * - `missing`: a line is missing here, or (line 0) a file.
  * - `unknown`: no head knows the file (line 0): it was added, or its process ended before the ledger knew of it.
@@ -147,7 +157,7 @@ export async function verifyAudit(target: AuditTarget, options: VerifyOptions = 
   const kept = whole ? names.filter(isKept) : names
   const present = new Set(kept)
   const files: VerifiedFile[] = []
-  for (const name of kept) files.push(await log.verify(name))
+  for (const name of kept) files.push(await verifyWithCopy(log, name))
   for (const [file, [head]] of log.known) {
     if (whole && isKept(file) && !present.has(file)) files.push(await verifyMissing(log, join(dir, file), head?.from))
   }
@@ -196,6 +206,33 @@ export async function openCheck(target: AuditTarget, options: VerifyOptions): Pr
     verify: (name, open) =>
       verifyFile(join(dir, name), { heads: known.get(name) ?? [], keys, isKnown: vouched?.has(name) }, open),
   }
+}
+
+/**
+ * Verifies a file, and the compressed copy that is beside it. Where a process that compressed the file was killed, the
+ * two are the same. Otherwise the copy was added, for readers of the folder to take it for the log.
+ */
+async function verifyWithCopy(log: LogCheck, name: string): Promise<VerifiedFile> {
+  const path = join(log.files.dir, name)
+  const verified = await log.verify(name)
+  if (verified.firstBad || !(await isBesideItsCopy(path))) return verified
+  const copy = await log.verify(name, () => openArchive(path + ARCHIVE_SUFFIX))
+  if (JSON.stringify(copy) === JSON.stringify(verified)) return verified
+  const reason = 'The compressed copy beside the file is not the same as the file: it was added, or altered.'
+  return { ...verified, ok: false, firstBad: { line: copy.firstBad?.line ?? 0, problem: 'added', reason } }
+}
+
+/** Whether a file and a compressed copy of it are there. What cannot be opened is there. */
+async function isBesideItsCopy(path: string): Promise<boolean> {
+  // The copy first: a file that is compressed meanwhile is removed once its copy is there.
+  for (const open of [() => openArchive(path + ARCHIVE_SUFFIX), () => openPlain(path)]) {
+    try {
+      await (await open()).close()
+    } catch (error) {
+      if (isMissing(error)) return false
+    }
+  }
+  return true
 }
 
 /** A file that a head knows of and that was not in the folder's list. It may have been compressed meanwhile. */
