@@ -2,7 +2,7 @@ import { type Money, micros } from '../policy/money.js'
 
 /* Amounts of money in replies: dollars as a decimal, as text or as a number. */
 
-/** As many decimals as programs write that print a binary fraction in full. */
+/** The most decimals of an amount in a reply: a program that prints a binary fraction in full writes as many. */
 const DECIMAL = /^-?\d{1,9}(?:\.\d{1,64})?$/
 /** An amount that is larger than any price. */
 const HUGE = /^\d{10,64}(?:\.\d{1,64})?$/

@@ -78,7 +78,7 @@ describe('a log with a key', () => {
     expect(JSON.stringify(await verifyAudit(dir, { key: NEW }))).not.toContain(NEW)
   })
 
-  it.each(['', 'short', new Secret('short'), 7])('refuses %o, which is no key or too short a one', async (key) => {
+  it.each(['', 'short', new Secret('short'), 7])('refuses %o, which is no key or a short one', async (key) => {
     expect(() => jsonlAudit({ dir, key: key as AuditKey })).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('`key`') }),
     )
@@ -86,7 +86,7 @@ describe('a log with a key', () => {
     await expect(verifyAudit(dir, { key: key as AuditKey })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
   })
 
-  it('is not opened while the store does not give the key, or too short a one', async () => {
+  it('is not opened while the store gives no key, or one that is too short', async () => {
     const down: SecretProvider = {
       kind: 'test',
       place: 'the test',

@@ -74,7 +74,7 @@ export function calendarContract(sides: () => { readonly ledger: Ledger; readonl
     expect(await there().reserve([budget([daily(100, end)])], 90, late)).toMatchObject({ ok: true })
   })
 
-  it.each([23, 25, 26])('last as long as they last: %i hours', async (hours) => {
+  it.each([23, 25, 26])('have their real length: %i hours', async (hours) => {
     const day = [budget([daily(100, T0, hours)])]
     const end = T0 + hours * HOUR
     await spend(40, T0, day)

@@ -19,9 +19,9 @@ export function readyBy({ mu, sigma }: LogNormal, ms: number): number {
 
 /** The prior belief, and as how many tasks it counts. The smaller the weight, the sooner observations replace it. */
 export interface Prior extends LogNormal {
-  /** As how many tasks the median counts. */
+  /** The weight of the median, as a number of tasks. */
   readonly weight: number
-  /** As how many tasks the spread counts. */
+  /** The weight of the spread, as a number of tasks. */
   readonly spreadWeight: number
 }
 

@@ -4,11 +4,11 @@ import { type LogNormal, maximumLikelihood, type Prior, type ReadyInterval, read
 /** How many of the latest tasks are kept, and the weight of each relative to the next one. */
 const MAX_INTERVALS = 200
 const DECAY = 0.988
-/** As how many tasks the guess of the service's table counts. */
+/** The weight of the time in the service's table, as a number of tasks. */
 const GUESS = { weight: 2, spreadWeight: 4 }
 /** Learning moves the median at most this far from the table's, in either direction (a factor of 5). */
 const MAX_MEDIAN_SHIFT = Math.log(5)
-/** As how many tasks the times of other processes count at most: this process's own soon count for more. */
+/** The highest weight of other processes' times, as a number of tasks: those of this process soon count for more. */
 const MAX_SEED_WEIGHT = 10
 /** A new plan is made after at most so many tasks. At first it is made sooner: early tasks teach most. */
 const PLAN_EVERY = 20

@@ -91,7 +91,7 @@ export interface FindReply {
   readonly unknown: unknown
 }
 
-/** Of these families there are signs, and their scripts are not in the page yet: without them nothing is searched. */
+/** The families of which there are signs, and whose scripts the page does not have yet: nothing was searched. */
 export interface MissingReply {
   readonly missing: readonly string[]
 }

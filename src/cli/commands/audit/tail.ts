@@ -75,7 +75,7 @@ function originOf(text: string): string {
   throw usageError(`--origin is an origin such as https://staging.example.com, not '${printable(text, 80)}'.`)
 }
 
-/** A record as a line. What is from a page is printable: no record drives the terminal. */
+/** A record as a line. What is from a page is printable: no record can control the terminal. */
 function lineOf({ facts }: TailRecord, { colors }: CommandContext): string {
   const { action, failed, layer, code, origin, cost, count, message, subject } = facts
   const { dim, green, red, yellow } = colors
