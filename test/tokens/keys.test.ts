@@ -47,6 +47,17 @@ describe('the keys that sign tokens', () => {
     expect((await keys.current()).kid).toBe(kidOf(NEW))
   })
 
+  it('are known without a question once they were asked for: those that are there, and no other', async () => {
+    expect([keys.isFresh(kidOf(OLD)), fetches]).toEqual([false, 0])
+    await keys.current()
+    const asked = fetches
+    expect([keys.isFresh(kidOf(OLD)), keys.isFresh(kidOf(NEW)), fetches]).toEqual([true, false, asked])
+    stored = { current: version(NEW) }
+    await clock.advance(10_000)
+    await keys.find(kidOf(NEW))
+    expect([keys.isFresh(kidOf(OLD)), keys.isFresh(kidOf(NEW))]).toEqual([false, true])
+  })
+
   it('have at least 32 characters', async () => {
     stored = { current: version(OLD.slice(1)) }
     const refused = { code: 'SECRET_INVALID', message: expect.stringContaining('the store') }
@@ -124,6 +135,11 @@ describe('a handle', () => {
       expect(openToken(bytes.subarray(0, length).toString('base64url'), handle, 'tests')).toBeUndefined()
     }
     expect(openToken(sealToken('x', handle, 'tests'), handle, 'tests')).toBe('x')
+  })
+
+  it('opens what another version of this package has sealed', () => {
+    const sealed = 'JpXk_2XZ0vv_ewq9FFiGfmEHnKkM7G4waWS4AV2dNU-aEw'
+    expect(openToken(sealed, '0123456789abcdef0123456789abcdef', 'tests')).toBe('a.b.ü')
   })
 
   it('is refused for a token that does not fit into a fact of the ledger', () => {

@@ -86,6 +86,37 @@ describe('a token', () => {
     expect(await outcomes(here, token)).toEqual({ ...revoked, spend: 'TOKEN_REVOKED' })
   })
 
+  it.each(['fetch', 'poll'] as const)(
+    'that another process has revoked is no good for the first %s',
+    async (purpose) => {
+      const { clock, here, there } = await pair()
+      const { token, id } = await here.issueToken({}, { ttl: '1h' })
+      await hostOf(here).verify(token, purpose)
+      await there.revokeToken(id)
+      await clock.advance(101)
+      const again = async () => hostOf(here).verify(token, purpose)
+      await expect(again()).rejects.toMatchObject({ code: 'TOKEN_REVOKED' })
+    },
+  )
+
+  it('that was verified waits for nothing where it spends or polls, and for the ledger where it reads', async () => {
+    const { here } = await pair()
+    const { token } = await here.issueToken({}, { ttl: '1h' })
+    await hostOf(here).verify(token, 'poll')
+    const waits = PURPOSES.map((purpose) => hostOf(here).verify(token, purpose) instanceof Promise)
+    expect(waits).toEqual([false, true, true, false, true])
+  })
+
+  it('that is revoked twice was revoked at the first time', async () => {
+    const { clock, here, there } = await pair()
+    const { token, id } = await here.issueToken({}, { ttl: '1h' })
+    await here.revokeToken(id)
+    await clock.advance(60_000)
+    await there.revokeToken(id)
+    const first = { code: 'TOKEN_REVOKED', message: expect.stringContaining('2025-01-06T12:00:00.000Z') }
+    for (const guard of [here, there]) await expect(guard.verifyToken(token)).rejects.toMatchObject(first)
+  })
+
   it('reads nothing while the ledger fails; what it has paid for is fetched', async () => {
     const { here, outcomes, goDown } = await pair()
     const { token } = await here.issueToken({}, { ttl: '1h' })
