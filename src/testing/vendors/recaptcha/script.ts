@@ -40,7 +40,9 @@ export function loader(options: {
 }): void {
   window.___grecaptcha_cfg ??= {}
   const cfg = window.___grecaptcha_cfg
-  window.grecaptcha ??= {}
+  // Assigned in any case: what a page has under that name may be an element of it.
+  const known = window.grecaptcha
+  window.grecaptcha = known ?? {}
   let api = window.grecaptcha
   if (options.enterprise) {
     api.enterprise ??= {}
