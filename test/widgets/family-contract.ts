@@ -52,6 +52,8 @@ export interface FamilyContract {
   readonly watched?: readonly [path: string, more: object]
   /** A page whose widget names its callback, and that name. */
   readonly named?: { readonly path: string; readonly callback: string }
+  /** A page with a form, and the name of the field that the page has as well, with a value of before. */
+  readonly restored?: { readonly path: string; readonly field: string }
   /** A page whose HTML shows the widget, and the script without which nothing would use an answer. */
   readonly blocked?: { readonly path: string; readonly script: string }
   /**
@@ -392,6 +394,22 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
         await at.page.waitForFunction('calls.length')
         await notSolvedAgain()
         expect(at.grant.challenges).toEqual([])
+        await accepted()
+      })
+    }
+
+    const { restored } = family
+    if (restored) {
+      test('a field of the page’s own, filled by browser or server as it was before, is no answer', async () => {
+        await visitDue(restored.path)
+        await at.page.evaluate((name) => {
+          const own = document.createElement('input')
+          Object.assign(own, { type: 'hidden', name, value: 'an-answer.of.before.1' })
+          document.querySelector('form')?.prepend(own)
+        }, restored.field)
+        expect(await at.find()).toMatchObject([{ answered: false, due: true }])
+        expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
+        expect(await at.find()).toMatchObject([{ answered: true, due: false }])
         await accepted()
       })
     }

@@ -62,6 +62,18 @@ const UNSEEN: Readonly<Record<string, Place>> = {
     before: `document.querySelector('${AROUND}').setAttribute('hidden', 'until-found')`,
     after: `document.querySelector('${AROUND}').removeAttribute('hidden')`,
   },
+  'the back of a card that is turned away': {
+    style: {
+      [APPLICATION]: 'transform-style:preserve-3d;transform:rotateX(10deg)',
+      [FORM]: 'transform:rotateY(180deg);backface-visibility:hidden',
+    },
+  },
+  'a card that is turned over as a whole': {
+    style: {
+      [APPLICATION]: 'transform-style:preserve-3d;transform:rotateY(180deg)',
+      [FORM]: 'backface-visibility:hidden',
+    },
+  },
   'a closed details element': movedInto('<details><summary>More</summary></details>'),
 }
 
@@ -78,6 +90,13 @@ const SEEN: Readonly<Record<string, Place>> = {
   },
   'half transparent': { style: { [AROUND]: 'opacity:0.5' } },
   scaled: { style: { [APPLICATION]: 'transform:scale(0.5)' } },
+  'the back of a card that is turned over': {
+    style: {
+      [APPLICATION]: 'transform-style:preserve-3d;transform:rotateY(180deg)',
+      [FORM]: 'transform:rotateY(180deg);backface-visibility:hidden',
+    },
+  },
+  'mirrored, with its back hidden': { style: { [FORM]: 'transform:scaleX(-1);backface-visibility:hidden' } },
   'below the fold': { style: { [AROUND]: 'margin-top:5000px' } },
   'right of the viewport': { style: { [AROUND]: 'margin-left:5000px;width:400px' } },
   'left of the viewport of a page that runs from right to left': {

@@ -3,6 +3,8 @@ import { own } from './safe-read.js'
 import { has } from './text.js'
 
 const MAX_SCRIPTS = 500
+/** The types of scripts that a browser runs: `module`, `application/javascript`, `text/javascript` and similar ones. */
+const RUNS = ':is(:not([type]),[type=""],[type^=mod],[type^=app],[type^="text/j"])'
 
 /** Whether a vendor's script could not be loaded (an ad blocker, a policy, the network), and none of it is there. */
 export function isBlocked(context: PageContext, script: VendorScript): boolean {
@@ -18,20 +20,20 @@ export function isBlocked(context: PageContext, script: VendorScript): boolean {
 }
 
 /**
- * Whether a vendor's script waits for a consent (`type="text/plain"`), and no other one is there: until then nothing is
- * drawn. Consent managers keep its address in attributes of their own.
+ * Whether a vendor's script waits for something, and no other one is there: until then nothing is drawn. Managers of
+ * consents, and those that delay scripts, withhold it by a type of their own (`text/plain`, `rocketlazyloadscript`),
+ * and keep its address in other attributes; a page's own code adds it once its form is used.
  */
 export function isWithheld({ p, dom }: PageContext, { globals, addresses }: VendorScript): boolean {
   for (let index = 0; index < globals.length; index++) {
     if (own(p, window, globals[index] as string) !== undefined) return false
   }
-  const withheld = dom.all(document, 'script[type="text/plain"]')
-  for (let index = 0; index < withheld.length && index < MAX_SCRIPTS; index++) {
-    if (!isOneOf(p, dom.outerHtml(withheld[index] as Element), addresses)) continue
-    for (let at = 0; at < addresses.length; at++) {
-      if (dom.all(document, `script[src*="${addresses[at]}"]:not([type="text/plain"])`).length > 0) return false
-    }
-    return true
+  for (let index = 0; index < addresses.length; index++) {
+    if (dom.all(document, `script[src*="${addresses[index]}"]${RUNS}`).length > 0) return false
+  }
+  const scripts = dom.all(document, 'script')
+  for (let index = 0; index < scripts.length && index < MAX_SCRIPTS; index++) {
+    if (isOneOf(p, dom.outerHtml(scripts[index] as Element), addresses)) return true
   }
   return false
 }

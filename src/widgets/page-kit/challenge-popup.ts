@@ -89,7 +89,8 @@ function isMadeFor({ p, dom }: PageContext, around: Element, challenge: Element)
     const element = inside[index] as Element
     if (index >= MAX_PARTS || (element !== challenge && dom.tag(element) !== 'div')) return false
   }
-  return trimmed(p, dom.textContent(around)) === undefined
+  const textOf = p.describe(Node.prototype, 'textContent')?.get as () => string | null
+  return trimmed(p, p.apply(textOf, around, [])) === undefined
 
   function isNamed(element: Element): boolean {
     return !!dom.attribute(element, 'id') || !!dom.attribute(element, 'class')

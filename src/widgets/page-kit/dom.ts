@@ -33,7 +33,6 @@ export function createDom(p: Primordials, observer: Observer) {
   const inFragment = method(DocumentFragment.prototype.querySelectorAll)
   const inElement = method(Element.prototype.querySelectorAll)
   const attribute = method(Element.prototype.getAttribute)
-  const setAttribute = method(Element.prototype.setAttribute)
   const closest = method(Element.prototype.closest)
   const contains = method(Node.prototype.contains)
   const rects = method(Element.prototype.getClientRects)
@@ -48,13 +47,10 @@ export function createDom(p: Primordials, observer: Observer) {
   const viewOf = getter<Document, (Window & typeof globalThis) | null>(Document.prototype, 'defaultView')
   const shadow = getter<Element, ShadowRoot | null>(Element.prototype, 'shadowRoot')
   const tag = getter<Element, string>(Element.prototype, 'localName')
-  const textContent = getter<Node, string | null>(Node.prototype, 'textContent')
   const nodeType = getter<Node, number>(Node.prototype, 'nodeType')
   const body = getter<Document, HTMLElement | null>(Document.prototype, 'body')
-  const readyState = getter<Document, string>(Document.prototype, 'readyState')
-  const source = getter<Element, string>(HTMLScriptElement.prototype, 'src')
   const outerHtml = getter<Element, string>(Element.prototype, 'outerHTML')
-  const cookie = p.describe(Document.prototype, 'cookie')
+  const readyState = getter<Document, string>(Document.prototype, 'readyState')
   const textarea = p.describe(HTMLTextAreaElement.prototype, 'value')
   const input = p.describe(HTMLInputElement.prototype, 'value')
 
@@ -153,11 +149,10 @@ export function createDom(p: Primordials, observer: Observer) {
     body: (): HTMLElement => body(document) as HTMLElement,
 
     all,
-    inElement: (element: Element, selector: string): NodeListOf<Element> => inElement(element, selector),
+    inElement,
     attribute: (element: Element, name: string): string | undefined => attribute(element, name) ?? undefined,
-    setAttribute: (element: Element, name: string, value: string) => setAttribute(element, name, value),
-    closest: (element: Element, selector: string): Element | null => closest(element, selector),
-    contains: (outer: Node, inner: Node): boolean => contains(outer, inner),
+    closest,
+    contains,
     byId: (id: string): HTMLElement | null => byId(document, id),
 
     /** The first such element of the document; undefined if the selector is invalid. */
@@ -174,11 +169,7 @@ export function createDom(p: Primordials, observer: Observer) {
     shadow: (element: Element): ShadowRoot | undefined => shadow(element) ?? undefined,
     tag,
     outerHtml,
-    textContent: (node: Node): string => textContent(node) ?? '',
-    setCookie: (text: string) => void p.apply(cookie?.set as (text: string) => void, document, [text]),
-    /** The absolute address of a script. */
-    source: (script: Element): string => source(script),
-    append: (to: Node, child: Node) => append(to, child),
+    append,
     /** Creates a field for an answer. */
     create: (name: string): HTMLElement => push(created, create(document, name)),
     /** Everything that `create` has created; the caller may empty it. */
@@ -195,19 +186,6 @@ export function createDom(p: Primordials, observer: Observer) {
       isTakenFrame(p, takenHere(), frame, (element) => inElement(element, 'iframe')),
 
     isElement,
-
-    /**
-     * The same for the many objects of a vendor's state, of which few are elements: `isElement` throws inside for each
-     * other one, and the first exception in a page's script takes milliseconds. An element whose prototype the page has
-     * replaced is not recognized.
-     */
-    isElementInState(value: object): value is Element {
-      try {
-        return p.has(value, 'nodeType') && isElement(value)
-      } catch {
-        return false
-      }
-    },
 
     /** Whether the element has a box in the layout and is not hidden. A person may be unable to see it all the same. */
     visible,

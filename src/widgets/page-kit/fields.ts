@@ -4,13 +4,26 @@ import { includes, type List, push } from './primordials.js'
 /** A page with more fields of one name does not have them for an answer. */
 const MAX_FIELDS = 50
 
-/** The value of the first field that has one; an empty text if none has. */
-export function valueIn(dom: Dom, fields: List<Element>): string {
+/**
+ * The value of the first field that has one; an empty text if none has. Where the vendor's script has a field of its
+ * own, that one decides: a browser restores the page's own fields when the person goes back, and a server may put the
+ * values of before into them.
+ *
+ * @param drawing what the vendor's script draws its own fields into
+ */
+export function valueIn(dom: Dom, fields: List<Element>, drawing?: Element): string {
+  let value = ''
+  let isDrawn = false
   for (let index = 0; index < fields.size; index++) {
-    const value = dom.value(fields[index] as Element)
-    if (value) return value
+    const field = fields[index] as Element
+    const own = !!drawing && dom.contains(drawing, field)
+    if (own && !isDrawn) {
+      isDrawn = true
+      value = ''
+    }
+    if (own || !isDrawn) value ||= dom.value(field)
   }
-  return ''
+  return value
 }
 
 /** Adds a field, unless the list has it. */

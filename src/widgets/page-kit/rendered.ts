@@ -240,7 +240,7 @@ function createView(
         sitekey: sitekeyOf(context, widget),
         waits,
         visible: !waits && dom.seen(element),
-        answered: answer !== '',
+        answered: answer !== '' && !isExecutedAgain(),
         executed: widget.executed === true || pendingPromise() !== undefined,
       }
       return { ...facts, ...vendor.moreFacts?.() }
@@ -256,7 +256,7 @@ function createView(
       return that.widget.id === id || !that.drawn || !drawn
     },
     inject(solution) {
-      if (solution.unlessAnswered && answerNow()) return 'answered'
+      if (solution.unlessAnswered && answerNow() && !isExecutedAgain()) return 'answered'
       fill(solution)
       return 'ok'
     },
@@ -272,6 +272,13 @@ function createView(
       )
     },
     release() {},
+  }
+
+  /** Whether the page has executed it since it was answered, and waits: its challenge begins anew then. */
+  function isExecutedAgain(): boolean {
+    if (vendor.repeats) return false
+    const isOurs = find(injected, (one) => one.token === answer) !== undefined
+    return pendingPromise() !== undefined || (isOurs && widget.executed === true)
   }
 
   function matchesTarget(target: unknown): boolean {
@@ -298,7 +305,7 @@ function createView(
 
   function answerNow(): string {
     // The vendor's script fills its own field with its answer, which is not the one from before it drew.
-    return valueIn(dom, fieldsOf()) || (drawn ? '' : (response() ?? ''))
+    return valueIn(dom, fieldsOf(), element) || (drawn ? '' : (response() ?? ''))
   }
 
   /** The answer that the vendor's own script returns to the page. */

@@ -136,6 +136,7 @@ export function createSight(p: Primordials, { method, getter }: DomAccess) {
     let at = element
     for (let depth = 0; depth < MAX_DEPTH; depth++) {
       if (opacity < MIN_OPACITY || style.contentVisibility === 'hidden' || isClippedAway(style)) return undefined
+      if (style.backfaceVisibility === 'hidden' && isTurnedAway(at, style)) return undefined
       // Neither the opacity nor the overflow of what is around a modal dialog matters to it.
       if (isInTopLayer(at)) return positionOf(style)
       const around = elementAround(at)
@@ -151,6 +152,15 @@ export function createSight(p: Primordials, { method, getter }: DomAccess) {
       position = positionOf(style)
     }
     return position
+  }
+
+  /** Whether a person sees the back of an element, with all that turns it: the other side of a card. */
+  function isTurnedAway(element: Element, { transform }: CSSStyleDeclaration): boolean {
+    let matrix = new DOMMatrix(transform)
+    for (let at = elementAround(element); at && styleOf(at).transformStyle === 'preserve-3d'; at = elementAround(at)) {
+      matrix = new DOMMatrix(styleOf(at).transform).multiply(matrix)
+    }
+    return matrix.inverse().m33 < 0
   }
 
   /** Cuts a box down to one ancestor's. @returns whether something is left of it */

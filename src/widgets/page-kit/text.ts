@@ -79,3 +79,8 @@ export function hex(numbers: List<number>): string {
   }
   return written
 }
+
+/** The absolute address of a script. */
+export function sourceOf(p: Primordials, script: Element): string {
+  return p.apply(p.describe(HTMLScriptElement.prototype, 'src')?.get as () => string, script, [])
+}

@@ -23,6 +23,7 @@ familyContract(at, {
     token: 'captchafox.getResponse(widget)',
     field: FIELD,
   },
+  restored: { path: '/captchafox', field: 'cf-captcha-response' },
   early: { paths: ['/captchafox', '/captchafox/named'], script: '**/api.js*', field: FIELD },
   redrawn: { path: '/captchafox-redrawn', api: 'window.captchafox', token: 'captchafox.getResponse(widget)' },
   blocked: { path: '/captchafox', script: '**/api.js*' },

@@ -18,6 +18,7 @@ async function visit(...args: Parameters<typeof at.visit>): Promise<void> {
 const value = () => at.page.inputValue(FIELD)
 
 familyContract(at, {
+  restored: { path: '/friendly/v1', field: 'frc-captcha-solution' },
   early: { paths: ['/friendly/v1', '/friendly/v1/named'], script: '**/widget.module.min.js', field: FIELD },
   redrawn: { path: '/friendly-v1-redrawn', api: 'window.friendlyChallenge' },
   copied: { path: '/friendly/v1/named', element: '.frc-captcha' },

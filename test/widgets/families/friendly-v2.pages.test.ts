@@ -21,6 +21,7 @@ const value = () => at.page.inputValue(FIELD)
 const events = () => at.page.evaluate('events')
 
 familyContract(at, {
+  restored: { path: '/friendly', field: 'frc-captcha-response' },
   early: { paths: ['/friendly'], script: '**/npm/**', field: FIELD, rendered: () => at.framed() },
   blocked: { path: '/friendly', script: '**/npm/**' },
   copied: { path: '/friendly', element: '.frc-captcha' },

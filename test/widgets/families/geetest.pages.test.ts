@@ -27,6 +27,7 @@ familyContract(at, {
   },
   redrawn: { path: '/geetest-redrawn', api: 'window.initGeetest4', token: 'captcha.getValidate().pass_token' },
   drawn: (n) => at.page.waitForFunction(`window.captcha && made === ${n}`),
+  restored: { path: '/geetest/v4', field: 'pass_token' },
   copied: { path: '/geetest/v4', element: '.geetest_captcha', byObject: true },
   name: 'a GeeTest',
   submit: SUBMIT,

@@ -20,6 +20,7 @@ familyContract(at, {
     token: 'hcaptcha.getResponse(widget)',
     field: FIELD,
   },
+  restored: { path: '/hcaptcha', field: 'h-captcha-response' },
   early: { paths: ['/hcaptcha/named'], script: '**/api.js*', field: 'textarea[name=h-captcha-response]' },
   redrawn: { path: '/hcaptcha-redrawn', api: 'window.hcaptcha', token: 'hcaptcha.getResponse(widget)' },
   reloaded: {

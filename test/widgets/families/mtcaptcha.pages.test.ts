@@ -26,6 +26,7 @@ async function type(n = 0): Promise<void> {
 const ask = '[1, 2, 3].map(function (n) { return mtcaptcha.getVerifiedToken("mtcaptcha-" + n) })'
 
 familyContract(at, {
+  restored: { path: '/mtcaptcha', field: 'mtcaptcha-verifiedtoken' },
   early: { paths: ['/mtcaptcha'], script: '**/mtcaptcha.min.js', field: 'input[name=mtcaptcha-verifiedtoken]' },
   redrawn: { path: '/mtcaptcha-redrawn', api: 'window.mtcaptcha', token: "mtcaptcha.getVerifiedToken('here')" },
   copied: { path: '/mtcaptcha', element: '.mtcaptcha', sameId: true },

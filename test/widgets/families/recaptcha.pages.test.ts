@@ -78,6 +78,7 @@ familyContract(at, {
   submit: SUBMIT,
   found: { family: 'recaptcha' },
   pages: ['/login', '/explicit'],
+  restored: { path: '/login', field: 'g-recaptcha-response' },
   early: { paths: ['/login', '/named'], script: '**/api.js*', field: 'textarea' },
   redrawn: { path: '/recaptcha-redrawn', api: 'window.grecaptcha?.render', token: 'grecaptcha.getResponse(widget)' },
   denied: { path: '/login', state: 'grecaptcha.getResponse()' },

@@ -16,6 +16,7 @@ familyContract(at, {
     token: 'turnstile.getResponse(widget)',
     field: FIELD,
   },
+  restored: { path: '/turnstile', field: 'cf-turnstile-response' },
   early: { paths: ['/turnstile', '/turnstile/named'], script: '**/api.js*', field: FIELD },
   redrawn: { path: '/turnstile-redrawn', api: 'window.turnstile', token: 'turnstile.getResponse(widget)' },
   reloaded: {

@@ -20,6 +20,7 @@ familyContract(at, {
     token: 'smartCaptcha.getResponse(widget)',
     field: FIELD,
   },
+  restored: { path: '/yandex', field: 'smart-token' },
   early: { paths: ['/yandex', '/yandex/named'], script: '**/captcha.js*', field: FIELD },
   redrawn: { path: '/yandex-redrawn', api: 'window.smartCaptcha', token: 'smartCaptcha.getResponse(widget)' },
   blocked: { path: '/yandex', script: '**/captcha.js*' },

@@ -2,7 +2,7 @@ import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
 import { isCopyOf } from '../../../page-kit/originals.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { read } from '../../../page-kit/safe-read.js'
-import { has, hostOf, parameter, slice, text, trimmed } from '../../../page-kit/text.js'
+import { has, hostOf, parameter, slice, sourceOf, text, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import type { ArkoseLog, Enforcement } from './watch.js'
 
@@ -52,7 +52,7 @@ export function scanFrame(context: PageContext, max: number): ArkoseScan {
     if (key && !findWidget((other) => other.box === box)) add({ key, box })
   })
   forEachElement('script[src*="/api.js"][src*="/v2/"]', (script) => {
-    const src = dom.source(script)
+    const src = sourceOf(p, script)
     const key = keyIn(p, src)
     const widget = key && (known(key) ?? add(from(key, src)))
     if (widget) widget.script ??= script
@@ -82,7 +82,7 @@ export function scanFrame(context: PageContext, max: number): ArkoseScan {
   }
 
   function addEnforcement(enforcement: Enforcement): void {
-    const src = enforcement.script ? dom.source(enforcement.script) : ''
+    const src = enforcement.script ? sourceOf(p, enforcement.script) : ''
     const key = keyIn(p, src)
     if (key) add({ ...from(key, src), enforcement })
   }

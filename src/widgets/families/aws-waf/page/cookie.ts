@@ -29,9 +29,11 @@ export function setToken(context: PageContext, token: string): boolean {
   return true
 }
 
-function set({ dom }: PageContext, value: string, more: string): void {
+function set({ p }: PageContext, value: string, more: string): void {
+  const cookie = p.describe(Document.prototype, 'cookie')
+  const text = `${NAME}=${value}; path=/; samesite=lax${location.protocol === 'https:' ? '; secure' : ''}${more}`
   try {
-    dom.setCookie(`${NAME}=${value}; path=/; samesite=lax${location.protocol === 'https:' ? '; secure' : ''}${more}`)
+    p.apply(cookie?.set as (text: string) => void, document, [text])
   } catch {
     // A sandboxed frame has no cookies: its page sends the token itself.
   }

@@ -2,7 +2,7 @@ import { invokeCallback } from '../../../page-kit/callback.js'
 import type { PageContext, PageFamily, WidgetView } from '../../../page-kit/family.js'
 import { list, push } from '../../../page-kit/primordials.js'
 import { read } from '../../../page-kit/safe-read.js'
-import { trimmed } from '../../../page-kit/text.js'
+import { sourceOf, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { setToken } from './cookie.js'
 import type { AwsWafFacts } from './facts.js'
@@ -49,7 +49,7 @@ function createView(context: PageContext, render: Render): AwsWafView | undefine
     container,
     facts: () => ({
       sitekey,
-      script: script && dom.source(script),
+      script: script && sourceOf(p, script),
       visible: dom.seen(container),
       answered: render.hasToken,
     }),

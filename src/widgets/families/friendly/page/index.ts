@@ -76,7 +76,7 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
 
   /** What a form would submit, or the page's code would receive: an answer, or the vendor's word for a state. */
   function response(): string {
-    const value = valueIn(dom, fieldsOf(context, scan, widget))
+    const value = valueIn(dom, fieldsOf(context, scan, widget), element)
     if (value) return value
     const known = version === 'v2' && own(p, handle, 'response')
     return typeof known === 'string' ? known : ''

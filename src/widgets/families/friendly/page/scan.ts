@@ -1,7 +1,7 @@
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
 import { list, push } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
-import { has, parameter, text, trimmed } from '../../../page-kit/text.js'
+import { has, parameter, sourceOf, text, trimmed } from '../../../page-kit/text.js'
 
 /** One Friendly Captcha: its element, and the vendor's own object, which is a property of the element. */
 export interface FriendlyWidget {
@@ -116,7 +116,7 @@ function frameUrl({ dom }: PageContext, { frame }: FriendlyWidget): string {
 }
 
 /** The address of the vendor's script, unless the page has bundled it into one of its own. */
-export function scriptOf({ dom }: PageContext, { version }: FriendlyWidget): string | undefined {
+export function scriptOf({ p, dom }: PageContext, { version }: FriendlyWidget): string | undefined {
   const found = dom.all(document, version === 'v1' ? V1_SCRIPTS : V2_SCRIPTS)[0]
-  return found && dom.source(found)
+  return found && sourceOf(p, found)
 }

@@ -83,9 +83,9 @@ function createView(context: PageContext, scan: GeetestScan, widget: GeetestWidg
 
   function answerNow(): string {
     const proof = proofOf(widget)
-    const value = valueIn(dom, fieldsOf(context, scan, widget, proof))
     const call = read(p, instance?.vendorObject, 'getValidate')
-    if (value || typeof call !== 'function') return value
+    // The page's own fields of the same names may have the values of before.
+    if (typeof call !== 'function') return valueIn(dom, fieldsOf(context, scan, widget, proof), element)
     try {
       const answer: unknown = p.apply(call as () => unknown, instance?.vendorObject, [])
       return answer ? (text(read(p, answer, proof)) ?? 'unreadable') : ''

@@ -4,7 +4,7 @@ import { hideChallenges, isAnyOpen } from '../../../page-kit/challenge-popup.js'
 import { expireLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
 import { valueIn } from '../../../page-kit/fields.js'
-import { includes, type List, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
+import { find, includes, type List, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own, whileLoaded } from '../../../page-kit/safe-read.js'
 import { has, text } from '../../../page-kit/text.js'
@@ -57,7 +57,7 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
       sitekey: sitekeyOf(context, widget),
       rqdata: widget.rqdata ?? text(setting(context, widget, 'rqdata')),
       visible: !invisible && (!element || dom.seen(element, frame?.element)),
-      answered: answer !== '',
+      answered: answer !== '' && !isExecutedAgain(),
       executed: widget.executed === true || pendingExecute() !== undefined,
       challenged: isAnyOpen(context, challengesOf(scan, widget)),
       hinted: !element && !widget.params && !widget.frame?.element,
@@ -72,7 +72,7 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
       return id !== undefined && id === that.id
     },
     inject(solution) {
-      if (solution.unlessAnswered && answerNow()) return 'answered'
+      if (solution.unlessAnswered && answerNow() && !isExecutedAgain()) return 'answered'
       fill(solution)
       return 'ok'
     },
@@ -95,6 +95,12 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
     return undefined
   }
 
+  /** Whether the page has executed it since it was answered, and waits: its challenge begins anew then. */
+  function isExecutedAgain(): boolean {
+    const isOurs = find(injected, (one) => one.token === answer) !== undefined
+    return pendingExecute() !== undefined || (isOurs && widget.executed === true)
+  }
+
   function matchesTarget(target: unknown): boolean {
     return target === undefined ? isFirst : id !== undefined && target === id
   }
@@ -113,7 +119,7 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
   }
 
   function answerNow(): string {
-    const value = valueIn(dom, fieldsOf(context, scan, widget))
+    const value = valueIn(dom, fieldsOf(context, scan, widget), element)
     return value || (frame?.element && dom.attribute(frame.element, FRAME_ANSWER)) || (text(response()) ?? '')
   }
 
@@ -134,11 +140,15 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
     }
   }
 
+  function setFrameAnswer(token: string): void {
+    if (frame?.element) p.apply(Element.prototype.setAttribute, frame.element, [FRAME_ANSWER, token])
+  }
+
   function fill({ token, fields: { respKey: key = '' }, lifetimeMs }: PageSolution): void {
     const fields = fieldsOf(context, scan, widget)
     if (fields.size === 0) push(fields, createField(context, widget))
     for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
-    if (frame?.element) dom.setAttribute(frame.element, FRAME_ANSWER, token)
+    setFrameAnswer(token)
     const isCurrent = whileLoaded(p, 'hcaptcha')
     const entry: InjectedToken = {
       token,
@@ -154,7 +164,7 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
     hideChallenges(context, challengesOf(scan, widget), () => includes(injected, entry) && !executeCall())
     expireLater(context, fields, token, lifetimeMs, () => {
       remove(injected, entry)
-      if (frame?.element) dom.setAttribute(frame.element, FRAME_ANSWER, '')
+      setFrameAnswer('')
       invokeCallback(p, setting(context, widget, 'expired-callback'), [])
     })
   }

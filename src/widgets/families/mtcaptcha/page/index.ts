@@ -69,7 +69,7 @@ function createView(context: PageContext, scan: MtcaptchaScan, widget: Mtcaptcha
   }
 
   function answerNow(): string {
-    return valueIn(dom, fieldsOf()) || (text(callApi('getVerifiedToken')) ?? '')
+    return valueIn(dom, fieldsOf(), element) || (text(callApi('getVerifiedToken')) ?? '')
   }
 
   /** The answer that the vendor's own script returns to the page. */

@@ -61,7 +61,7 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
         dataS: text(setting(context, widget, 's')),
         host: (widget.anchor && hostOf(p, widget.anchor.url)) || scan.scripts.host,
         visible: kind === 'checkbox' && (!widget.element || dom.seen(widget.element, widget.anchor?.element)),
-        answered: answer !== '',
+        answered: answer !== '' && !isExecutedAgain(),
         executed: kind === 'score' ? pending() !== undefined : challenged || isExecuted(),
         unheld: kind === 'score' && isUnheld(),
         challenged,
@@ -100,7 +100,7 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
         else keep({ token: solution.token, expiresAt })
         return 'ok'
       }
-      if (solution.unlessAnswered && answerNow()) return 'answered'
+      if (solution.unlessAnswered && answer && !isExecutedAgain()) return 'answered'
       fill(solution, expiresAt)
       return 'ok'
     },
@@ -211,8 +211,13 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
   }
 
   function answerNow(): string {
-    const value = valueIn(dom, fieldsOf(context, scan, widget))
+    const value = valueIn(dom, fieldsOf(context, scan, widget), widget.box ?? widget.element)
     return value || (widget.n === undefined ? '' : (text(response(widget.n)) ?? ''))
+  }
+
+  /** Whether the page has executed it since we answered it, and waits: its challenge begins anew then. */
+  function isExecutedAgain(): boolean {
+    return log.answers[`${widget.n}`]?.token === answer && isExecuted()
   }
 
   /** Whether the frame in its element has the name of another widget's: the vendor's script names each anew. */

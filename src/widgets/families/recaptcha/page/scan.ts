@@ -1,7 +1,7 @@
 import { elementsReplacedBy, isFriendly } from '../../../page-kit/compat.js'
 import type { PageContext } from '../../../page-kit/family.js'
 import { type List, list, push, remove } from '../../../page-kit/primordials.js'
-import { forEachProperty, own, walkObject } from '../../../page-kit/safe-read.js'
+import { forEachProperty, own, read, walkObject } from '../../../page-kit/safe-read.js'
 import { has, hostOf, parameter, slice, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { challengesOf, isButton, isInvisible, wasChallenged } from './kind.js'
@@ -125,7 +125,8 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
         return true
       }
       if (typeof value !== 'object' || value === null) return false
-      if (dom.isElementInState(value)) {
+      // `isElement` throws inside for each other object, and the first exception in a page's script takes milliseconds.
+      if (read(p, value, 'nodeType') === 1 && dom.isElement(value)) {
         if (elements.size < 20) push(elements, value)
         return true
       }

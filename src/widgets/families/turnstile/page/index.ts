@@ -3,9 +3,10 @@ import { invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
 import { expireLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
 import { valueIn } from '../../../page-kit/fields.js'
+import { overrideMethod } from '../../../page-kit/method-override.js'
 import { includes, push, pushBounded, remove } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
-import { own, whileLoaded } from '../../../page-kit/safe-read.js'
+import { own, read, whileLoaded } from '../../../page-kit/safe-read.js'
 import { text, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import type { TurnstileFacts } from './facts.js'
@@ -79,7 +80,7 @@ function createView(context: PageContext, scan: TurnstileScan, widget: Turnstile
   return view
 
   function answerNow(): string {
-    return valueIn(dom, fieldsOf(context, scan, widget)) || (text(response()) ?? '')
+    return valueIn(dom, fieldsOf(context, scan, widget), element) || (text(response()) ?? '')
   }
 
   /** Whether the field in its element has the id of another widget's. */
@@ -118,11 +119,26 @@ function createView(context: PageContext, scan: TurnstileScan, widget: Turnstile
       matchesTarget: (target) => matchesTarget(context, widget, target),
     }
     pushBounded(injected, entry)
+    repeatOnExecute(entry)
     expireLater(context, fields, token, lifetimeMs, () => {
       // A widget without a field may have been reset meanwhile: then there is nothing to expire.
       if (!includes(injected, entry)) return
       remove(injected, entry)
       invokeCallback(p, setting(context, widget, 'expired-callback'), [token])
+    })
+  }
+
+  /** Executed again, the vendor's script returns the answer that it has, until the page resets the widget. */
+  function repeatOnExecute(entry: InjectedToken): void {
+    const api = own(p, window, 'turnstile')
+    const removeOverride = overrideMethod(context, api, 'execute', (call, self, args) => {
+      const isValid = includes(injected, entry) && p.now() < entry.expiresAt
+      if (!isValid) removeOverride()
+      if (!isValid || !(args[0] === undefined ? entry.isDefault : entry.matchesTarget(args[0])))
+        return p.apply(call, self, args)
+      const callback = read(p, args[1], 'callback') ?? setting(context, widget, 'callback')
+      p.apply(p.setTimeout, window, [() => invokeCallback(p, callback, [entry.token])])
+      return undefined
     })
   }
 }

@@ -17,6 +17,8 @@ export interface TurnstileWidget {
   element?: Element
   /** The arguments of `render`, as the page has them. */
   params?: object
+  /** The parameters of the last `execute`, which replace those of before. */
+  executed?: object
   /** Its frame, which is in a closed shadow root. */
   frame?: FrameHint
   /** The page's last call for it. */
@@ -47,9 +49,12 @@ export function scanFrame(context: PageContext, max: number): TurnstileScan {
   for (let index = 0; index < roots.size; index++) scanFields(roots[index] as Document)
   scanFrames()
   for (let index = 0; index < calls.size; index++) {
-    const { name, target, result } = calls[index] as ApiCall
+    const { name, target, params, result } = calls[index] as ApiCall
     const widget = (name === 'render' && findWidget((other) => other.id === result)) || findTarget(target)
-    if (widget) widget.last = name
+    if (!widget) continue
+    widget.last = name
+    if (name === 'render') delete widget.executed
+    else if (name === 'execute' && typeof params === 'object' && params !== null) widget.executed = params
   }
   return { widgets: presentWidgets(), omitted, compat }
 
@@ -183,18 +188,18 @@ function elementOf({ dom }: PageContext, target: unknown): Element | undefined {
 }
 
 /** Whether its parameters are known: those of the page's call, or of an element in the page's own HTML. */
-export function isSeen({ dom }: PageContext, { params, element }: TurnstileWidget): boolean {
-  return params !== undefined || (!!element && dom.attribute(element, 'data-sitekey') !== undefined)
+export function isSeen({ dom }: PageContext, { params, executed, element }: TurnstileWidget): boolean {
+  return (executed ?? params) !== undefined || (!!element && dom.attribute(element, 'data-sitekey') !== undefined)
 }
 
 /** A parameter of the widget: from the page's call, else from the element's `data-` attribute. */
 export function setting(
   { p, dom }: PageContext,
-  { params, element }: TurnstileWidget,
+  { params, executed, element }: TurnstileWidget,
   name: string,
   attribute = name,
 ): unknown {
-  return read(p, params, name) ?? (element && dom.attribute(element, `data-${attribute}`))
+  return read(p, executed, name) ?? read(p, params, name) ?? (element && dom.attribute(element, `data-${attribute}`))
 }
 
 export function sitekeyOf(context: PageContext, widget: TurnstileWidget): string | undefined {
