@@ -12,8 +12,12 @@ export function wideComments() {
     cwd: root,
     encoding: 'utf8',
   })
-  const files = listed.split('\n').filter((file) => /\.([cm]?[jt]s|tsx)$/.test(file) && !file.startsWith('fixtures/'))
-  return files.flatMap((file) => wideLines(readFileSync(root + file, 'utf8')).map((line) => `${file}:${line}`))
+  const files = listed.split('\n').filter((file) => !file.startsWith('fixtures/'))
+  const find = (/** @type {RegExp} */ kinds, /** @type {(text: string) => number[]} */ lines) =>
+    files
+      .filter((file) => kinds.test(file))
+      .flatMap((file) => lines(readFileSync(root + file, 'utf8')).map((line) => `${file}:${line}`))
+  return [...find(/\.([cm]?[jt]s|tsx)$/, wideLines), ...find(/\.(ya?ml|py|rb|sh|toml)$|Dockerfile$/, wideHashes)]
 }
 
 /**
@@ -25,6 +29,14 @@ export function wideLines(text) {
   if (!lines.some(isWide)) return []
   const inComment = commentLines(text)
   return lines.flatMap((line, index) => (isWide(line) && inComment.has(index) ? [index + 1] : []))
+}
+
+/**
+ * @param {string} text of a file whose comments begin with `#`
+ * @returns {number[]} the numbers of the lines that are a comment, and too wide
+ */
+export function wideHashes(text) {
+  return text.split('\n').flatMap((line, index) => (isWide(line) && /^\s*#/.test(line) ? [index + 1] : []))
 }
 
 /** @param {string} line */
