@@ -346,23 +346,14 @@ export class SolverClient {
     task.sentInEpoch = task.account.keys.epoch
     this.#deps.keyRegistry.markUsed(task.account, task.key)
     if (purpose === 'submit') task.mayBeCharged = true
-    let replied = false
-    const readReply = (reply: Reply): T | Failure => {
-      replied = true
-      return read(reply)
-    }
+    const logged = this.#deps.wireLog && loggedOptions(options, read)
+    let reply: Reply
     try {
-      const reply = await task.transport.send(
-        call,
-        task.key.value,
-        this.#deps.wireLog ? loggedOptions(options, readReply) : options,
-      )
-      if (this.#unreachable.size > 0) this.#unreachable.delete(task.account)
-      return redactReply(reply, readReply, call.sensitive)
+      reply = await task.transport.send(call, task.key.value, logged ?? options)
     } catch (error) {
       if (!(error instanceof TransportError)) {
         // The transport refused the call: nothing was sent. A solver that fails on a reply is something else.
-        if (purpose === 'submit' && !replied && error instanceof SolveguardError) task.mayBeCharged = false
+        if (purpose === 'submit' && !logged?.replied && error instanceof SolveguardError) task.mayBeCharged = false
         throw error
       }
       const unreadable = error.reason === 'too-large' || error.reason === 'cut-off'
@@ -375,6 +366,8 @@ export class SolverClient {
         ambiguous: error.delivered === 'unknown',
       }
     }
+    if (this.#unreachable.size > 0) this.#unreachable.delete(task.account)
+    return redactReply(reply, read, call.sensitive)
   }
 
   /** Switches the task to another version of the key. If none is left: pauses the account, and returns the error. */
@@ -440,9 +433,20 @@ export class SolverClient {
   }
 }
 
-/** Send options with `mayHoldAnswer`: the wire log must classify a reply before the client reads it. */
-function loggedOptions(options: SendOptions, read: (reply: Reply) => Result | Failure): SendOptions {
-  return { ...options, mayHoldAnswer: (reply) => mayAnswer(read(reply)) }
+/**
+ * Send options with `mayHoldAnswer`: the wire log must classify a reply before the client reads it. `replied` is true
+ * once there was a reply.
+ */
+function loggedOptions(options: SendOptions, read: (reply: Reply) => Result | Failure) {
+  const logged = {
+    ...options,
+    replied: false,
+    mayHoldAnswer(reply: Reply): boolean {
+      logged.replied = true
+      return mayAnswer(read(reply))
+    },
+  }
+  return logged
 }
 
 /** Whether a reply may hold an answer. An unreadable reply may. */
