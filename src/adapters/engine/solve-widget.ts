@@ -153,7 +153,11 @@ async function inject(
   const pad = length <= firstPad.numbers.length ? firstPad : await requestPad(tools, widget, length)
   if (!pad) throw pageGone()
   const call = injectCall(id, seal({ token, fields, lifetimeMs, unlessAnswered }, pad))
-  const reply = await tools.frames.evaluate(page, frame, call)
+  // Both are sent at once: the second runs as soon as the first has replied, and calls the page's callback earlier than a
+  // task of the page's own would, for which the page may draw first. Without a solution in the page it does nothing.
+  const injecting = tools.frames.evaluate(page, frame, call)
+  const notifying = tools.frames.evaluate(page, frame, notifyPageCall(id))
+  const reply = await injecting
   if (!reply.ok && reply.reason === 'timeout') {
     throw new SolveguardError(
       'PAGE_UNRESPONSIVE',
@@ -169,7 +173,11 @@ async function inject(
   if (result !== 'ok') throw widgetGone()
   // The solution is in the page now, and its callback has been called by the time that this call replies. The callback
   // may submit the form and so end the document, or take long: neither is a failure.
-  const notified = await tools.frames.evaluate(page, frame, notifyPageCall(id))
+  let notified = await notifying
+  if (notified.ok && parseResult(notified.value) === 'page-gone') {
+    // A tool may have run the two in the other order.
+    notified = await tools.frames.evaluate(page, frame, notifyPageCall(id))
+  }
   const outcome = notified.ok ? parseNotified(notified.value) : undefined
   keepNotified(solution, outcome)
   return notifyFailureOf(outcome)

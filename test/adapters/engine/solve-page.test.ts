@@ -68,6 +68,24 @@ test('sends no token that can be read without the pad', async () => {
   expect(sent).not.toContain(`[${[...'a-token'].map((letter) => letter.charCodeAt(0)).join(',')}]`)
 })
 
+test('sends the solution and the call of the callback at once, in one round trip', async () => {
+  let reply: (() => void) | undefined
+  const replied = new Promise<undefined>((resolve) => (reply = () => resolve(undefined)))
+  const { page, calls, solver } = silentPage((method) => (method === 'inject' ? replied : undefined))
+  const solving = solver.solve(page, {})
+  await expect.poll(() => calls.at(-1)).toBe('notifyPage')
+  expect(calls.at(-2)).toContain('main.inject(')
+  reply?.()
+  expect(await solving).toMatchObject({ solved: [{ told: true }] })
+  expect(calls.filter((call) => call === 'notifyPage')).toHaveLength(1)
+})
+
+test('asks again how the callback ended where a tool ran that call first', async () => {
+  const replies = ['{"result":"page-gone"}', '{"result":"callback-threw"}']
+  const { page, solver } = silentPage((method) => (method === 'notifyPage' ? replies.shift() : undefined))
+  expect(await solver.solve(page, {})).toMatchObject({ solved: [{ told: false, notTold: 'callback-threw' }] })
+})
+
 test('does not pay again for a widget that was solved during a slow scan', async () => {
   let release: (() => void) | undefined
   const { page, grant, solver } = silentPage(async (method) => {
