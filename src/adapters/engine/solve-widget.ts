@@ -153,8 +153,8 @@ async function inject(
   const pad = length <= firstPad.numbers.length ? firstPad : await requestPad(tools, widget, length)
   if (!pad) throw pageGone()
   const call = injectCall(id, seal({ token, fields, lifetimeMs, unlessAnswered }, pad))
-  // Both are sent at once: the second runs as soon as the first has replied, and calls the page's callback earlier than a
-  // task of the page's own would, for which the page may draw first. Without a solution in the page it does nothing.
+  // Both are sent at once: the second runs as soon as the first has replied, earlier than a task of the page's own, for
+  // which the page may draw first. Without a solution in the page it does nothing.
   const injecting = tools.frames.evaluate(page, frame, call)
   const notifying = tools.frames.evaluate(page, frame, notifyPageCall(id))
   const reply = await injecting
