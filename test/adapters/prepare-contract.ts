@@ -21,7 +21,7 @@ export function prepareContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E,
       const [found, ...others] = await at.find()
       expect(found).toMatchObject({ family: 'recaptcha', due: true, pageUrl: `${at.site.url}/named?next` })
       expect(others).toEqual([])
-      expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [{ notified: true }] })
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [{ told: true }] })
       expect(await at.calls()).toBe(1)
     })
 

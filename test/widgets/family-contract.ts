@@ -158,7 +158,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
       await visitDue(path)
       expect(await at.find()).toMatchObject([{ ...family.found, sitekey: at.sitekey, due: true, ...more }])
       const { solved, cost } = await at.captcha.solve(at.page)
-      expect(solved).toMatchObject([{ notified: true }])
+      expect(solved).toMatchObject([{ told: true }])
       expect(cost).toBe(1000)
       expect(at.grant.challenges).toMatchObject([{ sitekey: at.sitekey, ...more }])
       if (solved[0]) await family.solved?.(solved[0].solution)
@@ -211,7 +211,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
       expect(await at.find()).toMatchObject([{ sitekey: at.sitekey }])
       const { solved } = await at.captcha.solve(at.page)
       const notifyFailure = openBefore?.notifyFailure
-      expect(solved).toMatchObject([notifyFailure ? { notified: false, notifyFailure } : { notified: true }])
+      expect(solved).toMatchObject([notifyFailure ? { told: false, notifyFailure } : { told: true }])
       expect(at.grant.notifyFailed).toEqual(notifyFailure ? [notifyFailure] : [])
       if (openBefore?.token) expect(await at.page.evaluate(openBefore.token)).toBe(solved[0]?.solution.token)
       await accepted()
@@ -342,7 +342,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
         if (popup) expect(await at.captcha.find(await popup)).toHaveLength(0)
         const { solved, failed } = await at.captcha.solve(at.page)
         expect(failed).toEqual([])
-        expect(solved).toMatchObject([{ notified: true }])
+        expect(solved).toMatchObject([{ told: true }])
         expect(at.grant.challenges).toHaveLength(1)
         const answer = solved[0]?.solution.token
         expect(await at.calls()).toEqual([answer])
@@ -366,7 +366,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
         expect(await at.find()).toHaveLength(1)
         const { solved, failed } = await at.captcha.solve(at.page)
         expect(failed).toEqual([])
-        expect(solved).toMatchObject([{ notified: true }])
+        expect(solved).toMatchObject([{ told: true }])
         expect(at.grant.challenges).toHaveLength(1)
         const answer = solved[0]?.solution.token
         expect(await inner?.evaluate('calls')).toEqual([answer])
@@ -478,7 +478,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
       await eventually(async () => (await at.page.evaluate(`try { ${reloaded.token} } catch { 'none' }`)) === '')
       await dueAgain()
       const { solved } = await at.captcha.solve(at.page)
-      expect(solved).toMatchObject([{ notified: true }])
+      expect(solved).toMatchObject([{ told: true }])
       expect(await at.page.evaluate(reloaded.token)).toBe(solved[0]?.solution.token)
       await accepted()
     })
@@ -514,7 +514,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
         const states = (await at.find()).map(({ due, copy }) => (copy ? 'copy' : due ? 'due' : 'neither'))
         // A part of a drawing, copied, is no widget of every vendor's.
         expect(states.filter((state) => state !== 'copy')).toEqual(['due'])
-        expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{ notified: true }], failed: [] })
+        expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{ told: true }], failed: [] })
         expect(at.grant.challenges).toHaveLength(1)
       })
 
@@ -612,7 +612,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
           calls.push = function () { throw new Error('of the page') }; 0`)
         const { solved } = await at.captcha.solve(at.page)
         expect(solved).toMatchObject([
-          family.catches ? { notified: true } : { notified: false, notifyFailure: 'callback-threw' },
+          family.catches ? { told: true } : { told: false, notifyFailure: 'callback-threw' },
         ])
         await at.page.waitForFunction('thrown.length')
         expect(await at.page.evaluate('thrown')).toEqual(['Uncaught Error: of the page'])
@@ -624,7 +624,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
         await visitDue(named?.path ?? '')
         await at.page.evaluate(`window.${named?.callback} = undefined; 0`)
         const { solved } = await at.captcha.solve(at.page)
-        expect(solved).toMatchObject([{ notified: false, notifyFailure: 'callback-missing' }])
+        expect(solved).toMatchObject([{ told: false, notifyFailure: 'callback-missing' }])
         expect(at.grant.notifyFailed).toEqual(['callback-missing'])
       })
     })

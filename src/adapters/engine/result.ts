@@ -50,8 +50,8 @@ export interface SolvedOutcome {
    * gave no callback, so what it reads is the form field. Also true where the page ended before it replied, as it does
    * when its callback sends the form.
    */
-  readonly notified: boolean
-  /** Why it does not; set if `notified` is false. */
+  readonly told: boolean
+  /** Why it does not; set if `told` is false. */
   readonly notifyFailure?: NotifyFailure | undefined
 }
 
@@ -104,7 +104,7 @@ export type Skipped = Omit<SkippedOutcome, 'kind'> | SkippedUnknown
 /** The result for one page. */
 export interface SolveResult {
   /**
-   * The solution is in the page. `notified: false` if the page's own code does not know of it, with the reason; see
+   * The solution is in the page. `told: false` if the page's own code does not know of it, with the reason; see
    * `SolvedOutcome`. `shared` if another call of `solve` had started it: that call's result counts
    * the cost.
    */
@@ -112,7 +112,7 @@ export interface SolveResult {
     readonly challenge: FoundChallenge
     readonly solution: Solution
     readonly shared: boolean
-    readonly notified: boolean
+    readonly told: boolean
     readonly notifyFailure?: NotifyFailure | undefined
   }[]
   /**
@@ -169,8 +169,8 @@ export function summarize(
   for (const { outcome, started } of results) {
     const { challenge } = outcome
     if (outcome.kind === 'solved') {
-      const { solution, notified, notifyFailure } = outcome
-      solved.push({ challenge, solution, shared: !started, notified, ...(notifyFailure && { notifyFailure }) })
+      const { solution, told, notifyFailure } = outcome
+      solved.push({ challenge, solution, shared: !started, told, ...(notifyFailure && { notifyFailure }) })
       if (started) cost = micros(cost + outcome.solution.cost)
     } else if (outcome.kind === 'denied') denied.push({ challenge, error: outcome.error })
     else if (outcome.kind === 'skipped') skipped.push({ challenge, reason: outcome.reason })

@@ -78,14 +78,14 @@ export async function solveWidget(
         runProofOfWork: (until) => runProofOfWork(tools, widget, until),
         pageLoad: widget.pageLoad,
       })
-      return { kind: 'solved', challenge, solution, notified: true }
+      return { kind: 'solved', challenge, solution, told: true }
     }
     if (!pad) throw await missingError(tools, widget)
     const fresh = await tools.refreshChallenge(challenge, widget.page, abort)
     solution = await tools.grant.solve(toChallenge(fresh), { signal: abort, pageLoad: widget.pageLoad })
     const notifyFailure = await inject(tools, widget, solution, pad, !current.answered)
     tools.grant.injected(solution, { ok: true, notifyFailure })
-    return { kind: 'solved', challenge, solution, notified: notifyFailure === undefined, notifyFailure }
+    return { kind: 'solved', challenge, solution, told: notifyFailure === undefined, notifyFailure }
   } catch (thrown) {
     await releaseHold(tools, widget)
     if (!(thrown instanceof SolveguardError)) throw thrown

@@ -299,7 +299,7 @@ export class RecaptchaMethods {
       this.#show(grant, found, one ? 'solved' : 'refused')
       if (!one) return { failure: failure ?? pageGone() }
       this.#memory.bought.entered(found.id, one.solution)
-      return { solution: one.solution, solved: toSolved(found, one.solution, one.notified) }
+      return { solution: one.solution, solved: toSolved(found, one.solution, one.told) }
     } catch (thrown) {
       this.#show(grant, found, 'refused')
       const failure = this.#toOwnError(thrown)

@@ -93,8 +93,8 @@ async function solveUrl(
     challenge ? `${challenge.family} ${challenge.variant}` : 'the page'
   const value = {
     url,
-    solved: solved.map(({ challenge: { family, variant, sitekey }, solution, notified }) => ({
-      ...{ family, variant, sitekey, notified },
+    solved: solved.map(({ challenge: { family, variant, sitekey }, solution, told }) => ({
+      ...{ family, variant, sitekey, told },
       ...solutionJson(solution, shown),
     })),
     failed: errors.map(({ challenge, error }) => ({ family: challenge?.family ?? null, error: failureOf(error) })),

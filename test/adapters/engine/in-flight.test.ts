@@ -36,7 +36,7 @@ function slow() {
   return { begin, end: (outcome: Outcome) => end(outcome), begun: () => begun, aborted: () => aborted }
 }
 
-const solvedNow: Outcome = { kind: 'solved', challenge, solution: {} as never, notified: true }
+const solvedNow: Outcome = { kind: 'solved', challenge, solution: {} as never, told: true }
 
 test('joins a second call for a widget to the first solve', async () => {
   const solves = new InFlightSolves()

@@ -76,14 +76,14 @@ test('sends the solution and the call of the callback at once, in one round trip
   await expect.poll(() => calls.at(-1)).toBe('notifyPage')
   expect(calls.at(-2)).toContain('main.inject(')
   reply?.()
-  expect(await solving).toMatchObject({ solved: [{ notified: true }] })
+  expect(await solving).toMatchObject({ solved: [{ told: true }] })
   expect(calls.filter((call) => call === 'notifyPage')).toHaveLength(1)
 })
 
 test('asks again how the callback ended where a tool ran that call first', async () => {
   const replies = ['{"result":"page-gone"}', '{"result":"callback-threw"}']
   const { page, solver } = silentPage((method) => (method === 'notifyPage' ? replies.shift() : undefined))
-  expect(await solver.solve(page, {})).toMatchObject({ solved: [{ notified: false, notifyFailure: 'callback-threw' }] })
+  expect(await solver.solve(page, {})).toMatchObject({ solved: [{ told: false, notifyFailure: 'callback-threw' }] })
 })
 
 test('does not pay again for a widget that was solved during a slow scan', async () => {

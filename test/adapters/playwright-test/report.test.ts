@@ -47,20 +47,20 @@ const result = (parts: Partial<SolveResult>): SolveResult => ({
   omitted: { widgets: 0, malformed: 0, malformedWidgets: [], unresponsive: 0, frames: 0 },
   ...parts,
 })
-const solved = result({ solved: [{ challenge, solution, shared: false, notified: true }], cost: usd(0.001) })
+const solved = result({ solved: [{ challenge, solution, shared: false, told: true }], cost: usd(0.001) })
 
 afterEach(() => {
   vi.restoreAllMocks()
 })
 
 it('counts a solve once that several calls share, in whichever order they end', () => {
-  const shared = result({ solved: [{ challenge, solution, shared: true, notified: true }] })
+  const shared = result({ solved: [{ challenge, solution, shared: true, told: true }] })
   for (const order of [
     [solved, shared],
     [shared, solved],
   ]) {
     const report = new TestReport()
-    report.addOutcome({ kind: 'solved', challenge, solution, notified: true })
+    report.addOutcome({ kind: 'solved', challenge, solution, told: true })
     for (const one of order) report.addResult(one)
     expect(report.widgets).toHaveLength(1)
   }

@@ -29,7 +29,7 @@ export function formContract<V>(
 
   async function solveAndSignIn(): Promise<void> {
     await dues(1)
-    expect((await at.captcha.solve(at.page)).solved).toMatchObject([{ notified: true }])
+    expect((await at.captcha.solve(at.page)).solved).toMatchObject([{ told: true }])
     expect(await signIn()).toBe('accepted')
   }
 
