@@ -3,11 +3,20 @@ import { z } from 'zod'
 /** The longest reply that is accepted from a frame, in characters. */
 export const MAX_REPLY_LENGTH = 1_000_000
 
+/** Whether a text is what a page has in the place of a sitekey where a deployment lacks that setting. */
+export const isPlaceholder = (text: string): boolean => /^(undefined|null|nan|true|false|your[-_.].*)$/i.test(text)
+
 /** A sitekey of most vendors. */
-export const sitekey = z.string().regex(/^[\w.:-]{1,256}$/)
+export const sitekey = z
+  .string()
+  .regex(/^[\w.:-]{1,256}$/)
+  .refine((text) => !isPlaceholder(text))
 
 /** An API key of Amazon WAF: encrypted by AWS, in Base64. */
-export const encryptedKey = z.string().regex(/^[\w+/=-]{1,2048}$/)
+export const encryptedKey = z
+  .string()
+  .regex(/^[\w+/=-]{1,2048}$/)
+  .refine((text) => !isPlaceholder(text))
 
 /** An optional value. If it is invalid it alone is dropped: the widget can still be solved. */
 export const printableText = (max: number) =>

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { WidgetFamily } from '../base/challenge.js'
+import { isPlaceholder } from './bounds.js'
 import { WIDGETS } from './table.js'
 import type { Widget } from './widget.js'
 
@@ -54,6 +55,7 @@ function problemOf({ shape }: Widget, entry: Record<string, unknown>): string {
   if (typeof value !== 'string' || !allows('a')) {
     return `Its ${field} is none that the page script reports: the page has changed the reply.`
   }
+  if (isPlaceholder(value)) return `Its ${field} is a placeholder: the page lacks that setting.`
   for (const [at, char] of [...value.slice(0, MAX_SEARCHED)].entries()) {
     if (!allows(char)) {
       const point = (char.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0')

@@ -430,6 +430,8 @@ describe('reads what a page reports of its widgets:', () => {
     [{ ...rawAwsWaf, sitekey: 'a b' }, 'Its sitekey has a character that none has: U+0020, number 2 of 3.'],
     [{ ...raw, sitekey: '' }, 'Its sitekey is empty.'],
     [{ ...raw, sitekey: undefined }, 'It has no sitekey.'],
+    [{ ...raw, sitekey: 'undefined' }, 'Its sitekey is a placeholder: the page lacks that setting.'],
+    [{ ...raw, sitekey: 'YOUR_SITE_KEY' }, 'Its sitekey is a placeholder: the page lacks that setting.'],
     [{ ...raw, kind: 'constructor' }, 'Its kind is none that the page script reports: the page has changed the reply.'],
     [{ ...raw, visible: 7 }, 'Its visible is none that the page script reports: the page has changed the reply.'],
     [{ ...raw, id: '<b>' }, 'The entry has no valid id: the page has changed it.'],
