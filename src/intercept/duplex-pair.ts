@@ -31,11 +31,16 @@ class End extends Duplex {
 
   override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
     // An empty chunk would be taken for none, and never be read.
-    if (chunk.length === 0 || this.#other?.destroyed !== false) process.nextTick(done)
-    else {
-      this.#written = done
-      this.#other.push(chunk)
+    if (chunk.length === 0) {
+      process.nextTick(done)
+      return
     }
+    this.#written = done
+    // As on a network, no reply arrives while a request is being written: HTTP clients rely on that.
+    process.nextTick(() => {
+      if (this.#other?.destroyed === false) this.#other.push(chunk)
+      else this.taken()
+    })
   }
 
   override _final(done: () => void): void {
