@@ -37,6 +37,7 @@ export function findConfiguration(env: NodeJS.ProcessEnv = process.env): Configu
   const folder = projectFolder(process.cwd())
   const found = named ? resolve(named) : FILES.map((file) => join(folder, file)).find((path) => existsSync(path))
   if (found !== undefined) {
+    if (!existsSync(found)) throw invalid(`SOLVEGUARD_CONFIG names ${found}, and there is no such file`)
     env.SOLVEGUARD_CONFIG = found
     return { kind: 'file', path: found }
   }

@@ -3,7 +3,8 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { guardOptions } from '../../src/intercept/configuration.js'
+import { SolveguardError } from '../../src/base/errors.js'
+import { findConfiguration, guardOptions } from '../../src/intercept/configuration.js'
 import { lazyHandler } from '../../src/intercept/handler.js'
 import type { OwnSockets } from '../../src/net/own-sockets.js'
 import { usd } from '../../src/policy/money.js'
@@ -45,6 +46,13 @@ it('register refuses a key in the configuration, and does not print it', async (
   const refused = guardOptions(file({ secret: key, policy: { origins } }))
   await expect(refused).rejects.toThrow('secret (solveguard.config.json): is a key')
   await expect(refused).rejects.not.toThrow(key)
+})
+
+it('register names the file of SOLVEGUARD_CONFIG that is not there', () => {
+  const path = join(folder, 'none.mjs')
+  const read = () => findConfiguration({ SOLVEGUARD_CONFIG: path })
+  expect(read).toThrow(`SOLVEGUARD_CONFIG names ${path}, and there is no such file`)
+  expect(read).toThrow(SolveguardError)
 })
 
 describe('a broker elsewhere', () => {
