@@ -5,6 +5,7 @@ import { BROKER_PATHS } from '../wires/broker.js'
 import { TASK_PATHS } from '../wires/task.js'
 import { ADMIN_PATHS } from './admin.js'
 import { servicePrefix } from './dialects.js'
+import { withoutSlashes } from './read-request.js'
 import type { RequestFacts } from './types.js'
 
 /** A request that was answered. */
@@ -90,6 +91,6 @@ function write(logger: Logger, fields: Record<string, unknown>): void {
 }
 
 function loggedPath(url: string): string {
-  const whole = url.replace(/[?#].*$/s, '').replace(/^\/{2,}/, '/')
+  const whole = withoutSlashes(url.replace(/[?#].*$/s, ''))
   return PATHS.has(servicePrefix(whole).path) ? whole : OTHER
 }

@@ -2,7 +2,7 @@ import type { CallbackReceiver } from '../guard/hosting.js'
 import type { OwnInterface } from './api.js'
 import { servicePrefix } from './dialects.js'
 import { withForwarded } from './forwarded.js'
-import { addressOf, isFromBrowser } from './read-request.js'
+import { addressOf, isFromBrowser, withoutSlashes } from './read-request.js'
 import { type BrokerHandler, jsonReply, type TextResponse, textReply } from './types.js'
 import type { ServiceInterface } from './wires.js'
 
@@ -49,7 +49,7 @@ export function replyToBadBody(url: string, status: number): TextResponse {
       ? ['ERROR_BAD_PARAMETERS', 'The request could not be read.']
       : ['ERROR_INTERNAL_SERVER_ERROR', 'The broker failed to answer; nothing is known of this request.']
   if (/^https?:\/\//i.test(url)) return textReply(status, NO_PLAIN_PROXY)
-  const { path } = servicePrefix(url.replace(/[?#].*$/s, ''))
+  const { path } = servicePrefix(withoutSlashes(url.replace(/[?#].*$/s, '')))
   if (path === '/in.php' || path === '/res.php') return textReply(200, code)
   if (/^\/[a-zA-Z]+$/.test(path)) {
     return jsonReply(200, { errorId: isTooLong ? 4 : 110, errorCode: code, errorDescription: sentence })

@@ -15,11 +15,10 @@ export function header({ headers }: Pick<BrokerRequest, 'headers'>, name: string
 export function addressOf({ url }: BrokerRequest): { path: string; query: URLSearchParams } | undefined {
   const at = url.indexOf('?')
   const path = at < 0 ? url : url.slice(0, at)
-  // Some clients join an address that ends in a slash and a path that begins with one.
   if (!path.startsWith('/')) return undefined
   const query = at < 0 ? '' : url.slice(at + 1)
   if (tooManyFields(query)) return undefined
-  return { path: path.replace(/^\/{2,}/, '/'), query: new URLSearchParams(query) }
+  return { path: withoutSlashes(path), query: new URLSearchParams(query) }
 }
 
 /** A request as the wires read it; undefined if its body cannot be read. */
@@ -33,6 +32,11 @@ export function rawRequest(request: BrokerRequest, path: string, query: URLSearc
   }
   const text = body.toString('utf8').replace(/^\ufeff?\s*/, '')
   return !text.startsWith('{') && tooManyFields(text) ? undefined : { ...raw, body: text }
+}
+
+/** Some clients join an address that ends in a slash and a path that begins with one, or end a path in one. */
+export function withoutSlashes(path: string): string {
+  return path.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
 }
 
 function tooManyFields(text: string): boolean {

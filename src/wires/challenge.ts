@@ -142,5 +142,5 @@ function hostOf(value: string | undefined): string | undefined {
 /** A text in a field that is an object, which the wire has as JSON. */
 function nested(fields: Fields, field: string, name: string): string | undefined {
   const value = parseObject(fields[field] ?? '')?.[name]
-  return typeof value === 'string' ? value : undefined
+  return typeof value === 'string' && value !== '' ? value : undefined
 }

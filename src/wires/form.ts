@@ -11,6 +11,7 @@ import {
   toStrings,
   type Wire,
   type WireReply,
+  withoutEmpty,
 } from './wire.js'
 
 /** How a service writes an answer of several values: as `name:value,name:value`, or as a JSON object. */
@@ -34,7 +35,7 @@ function decode({ path, query, body, form }: RawRequest, multiValue: MultiValueF
       text: encode(replies, fields, multiValue),
     }),
   }
-  if (path === '/in.php') return { ...request, endpoint: 'in', task: readTask(fields) }
+  if (path === '/in.php') return { ...request, endpoint: 'in', task: readTask(withoutEmpty(fields)) }
   const { action, id = '', ids } = fields
   if (action === 'getbalance') return { ...request, endpoint: 'balance' }
   if (action === 'threadsinfo') return { ...request, endpoint: 'threads' }

@@ -13,6 +13,7 @@ import {
   toStrings,
   type Wire,
   type WireReply,
+  withoutEmpty,
 } from './wire.js'
 
 /** Where the services of the task family differ. */
@@ -97,7 +98,7 @@ function readTask(
   { sameTypeWithProxy = false }: TaskDialect,
 ): TaskRequest {
   if (!task) return { sitekey: '', pageUrl: '', fields: {}, error: 'ERROR_TASK_ABSENT' }
-  const fields = toStrings(task)
+  const fields = withoutEmpty(toStrings(task))
   const { type = '', websiteURL = '' } = fields
   const websiteKey =
     fields.websiteKey ?? fields.websitePublicKey ?? fields.gt ?? fields.captchaId ?? fields.awsApiJs ?? ''

@@ -139,6 +139,11 @@ export function toStrings(values: Readonly<Record<string, unknown>>): Record<str
   )
 }
 
+/** The fields that have a value: some clients send an empty text for what they were not given. */
+export function withoutEmpty(fields: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ''))
+}
+
 /** The fields of a JSON object; undefined if the text is not one. */
 export function parseObject(text: string): Record<string, unknown> | undefined {
   // Most texts that are no object are empty: an error, with its stack, would take longer than the rest of a request.

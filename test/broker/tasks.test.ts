@@ -7,7 +7,7 @@ import type { Solver } from '../../src/solvers/solver.js'
 import { manualClock } from '../../src/testing/clock.js'
 import { startSolverService } from '../../src/testing/service/index.js'
 import { after, settleWith } from '../guard/support.js'
-import { advanceUntil } from '../support/wait.js'
+import { advanceUntil, eventually } from '../support/wait.js'
 import { type BrokerRig, brokerRig, PAGE, SITEKEY, send, TOKEN, untilDone } from './support.js'
 
 const TASK = { type: 'RecaptchaV2TaskProxyless', websiteURL: PAGE, websiteKey: SITEKEY }
@@ -89,6 +89,52 @@ describe('the task wire of a broker', () => {
     expect(JSON.parse(String(reply.body))).toEqual({ status: 1, request: expect.stringMatching(/^\d+$/) })
     const absent = await rig.json('/createTask', { task: { ...TASK, websiteKey: null } })
     expect(absent).toMatchObject({ errorCode: 'ERROR_RECAPTCHA_INVALID_SITEKEY' })
+  })
+
+  it('takes an empty text for what a client was not given, in any field of either wire', async () => {
+    const rig = await brokerRig()
+    let count = 0
+    const sent = async (fields: Record<string, string>, empty: string) => {
+      expect(await rig.form('/in.php', { ...fields, [empty]: '' })).toMatch(/^OK\|\d+$/)
+      count++
+      await eventually(() => rig.service.tasks.length === count)
+      return rig.service.tasks.at(-1)?.fields
+    }
+    const captcha = { method: 'geetest', gt: 'a'.repeat(32), challenge: 'b'.repeat(32), pageurl: PAGE }
+    const turnstile = { method: 'turnstile', sitekey: SITEKEY, pageurl: PAGE }
+    const v3 = { ...FORM, version: 'v3', action: 'verify' }
+    for (const [fields, names] of [
+      [FORM, ['proxy', 'proxytype', 'pingback', 'version', 'action', 'min_score', 'data-s', 'domain', 'json']],
+      [v3, ['proxy', 'min_score']],
+      [turnstile, ['proxy', 'action', 'data', 'pagedata']],
+      [captcha, ['proxy', 'api_server', 'captcha_id']],
+    ] as const) {
+      const plain = await sent(fields, 'none')
+      for (const name of names) expect(await sent(fields, name)).toEqual(plain)
+    }
+    const task = { type: 'GeeTestTaskProxyless', websiteURL: PAGE, gt: 'a'.repeat(32), challenge: 'b'.repeat(32) }
+    const nested = { ...TASK, type: 'TurnstileTask', metadata: { action: '', cdata: '' } }
+    for (const each of [
+      { ...task, captchaId: '', websiteKey: '', geetestApiServerSubdomain: '' },
+      { ...TASK, proxyType: '', proxyAddress: '', proxyPort: '', proxyLogin: '', proxyPassword: '' },
+      nested,
+    ]) {
+      const path = each === nested ? '/capmonster/createTask' : '/createTask'
+      expect(await rig.json(path, { task: each, callbackUrl: '' })).toEqual({ errorId: 0, taskId: expect.any(Number) })
+    }
+    await eventually(() => rig.service.tasks.length === count + 3)
+    const { data, action } = rig.service.tasks.at(-1)?.fields ?? {}
+    expect([data, action]).toEqual([undefined, undefined])
+  })
+
+  it('answers at a path with one slash too many, between its parts or at its end', async () => {
+    const { form, json } = await brokerRig()
+    for (const path of ['//in.php', '/in.php/', '/captchaai//in.php', '//captchaai///in.php//']) {
+      expect(await form(path, FORM)).toMatch(/^OK\|\d+$/)
+    }
+    for (const path of ['/createTask/', '/capsolver//createTask']) {
+      expect(await json(path, { task: TASK })).toMatchObject({ errorId: 0 })
+    }
   })
 
   it('decides the dialect by host, then path, then token, then marks, then its own service', async () => {
