@@ -127,7 +127,10 @@ export class OwnInterface {
     return {
       status: 200,
       headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store' },
-      body: solveEvents(task, this.#deps.host.clock),
+      // The token may have been revoked meanwhile: it is asked again, as with a poll.
+      body: solveEvents(task, this.#deps.host.clock, () =>
+        this.#deps.authenticate(credentialIn(request) ?? '', 'fetch'),
+      ),
     }
   }
 
@@ -161,17 +164,21 @@ async function narrowed(request: BrokerRequest): Promise<BrokerResponse> {
   return jsonReply(200, { token, id: describeToken(token).links.at(-1)?.id })
 }
 
-async function* solveEvents({ id, ended, fetched }: AcceptedTask, clock: Clock): AsyncGenerator<string> {
+async function* solveEvents(
+  { id, ended, fetched }: AcceptedTask,
+  clock: Clock,
+  checkToken: () => MaybePromise<unknown>,
+): AsyncGenerator<string> {
   yield event('accepted', { id })
-  const outcome = ended.then(
-    (solution) => event('solved', wireSolution(solution, id)),
-    (error) => event('failed', wireError(error)),
+  const outcome = ended.finally(checkToken).then(
+    (solution) => ({ isSolved: true, text: event('solved', wireSolution(solution, id)) }),
+    (error) => ({ isSolved: false, text: event('failed', wireError(error)) }),
   )
   for (;;) {
     const next = await Promise.race([outcome, keepAlive(clock)])
-    if (next !== undefined) {
-      fetched()
-      return yield next
+    if (next) {
+      if (next.isSolved) fetched()
+      return yield next.text
     }
     yield ': still working\n\n'
   }

@@ -1,20 +1,21 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 // biome-ignore lint/plugin: its only call sets rejectUnauthorized: true
 import { request as httpsRequest } from 'node:https'
-import { isIP, type LookupFunction } from 'node:net'
+import { isIP } from 'node:net'
 import type { Clock } from '../base/clock.js'
 import { SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
-import { waitAtMost } from '../base/timeout.js'
+import { waitAtMost, withTimeout } from '../base/timeout.js'
 import type { CallbackRequest } from '../wires/callback.js'
-import { type AddressRules, addressRules, type Resolve, resolveAll } from './reach.js'
+import { type AddressRules, addressRules, lookupOf, type Resolve, resolveAll } from './reach.js'
 
 /** How long one try may take, in ms, from the look-up of the name to the status of the reply. */
 const TRY_MS = 5_000
 /** How long after the try before it each try begins, in ms. */
 const TRIES_AFTER_MS = [0, 2_000, 10_000]
-/** The most tries under way. Others wait. */
+/** The most tries under way to one origin, and how many more may wait: the clients of others poll. */
 const MAX_CONCURRENT = 50
+const MAX_WAITING = 10_000
 const MAX_URL_LENGTH = 2_048
 const CLOSE_MS = 5_000
 
@@ -35,8 +36,12 @@ export interface ClientCallbackOptions {
 export interface Delivery {
   /** Made when it is sent. */
   request(): CallbackRequest
+  /** Rejects if the client may not have the answer, such as when its token was revoked. Asked before each try. */
+  stillGood(): Promise<unknown>
   /** Whether the client has fetched the answer by itself meanwhile: then it is not tried again. */
   isFetched(): boolean
+  /** Whether the answer has become too old: then it is not sent. */
+  isForgotten(): boolean
   /** The client has it. */
   delivered(): void
 }
@@ -49,9 +54,9 @@ export class Deliveries {
   readonly #clock: Clock
   readonly #origins: ReadonlySet<string>
   readonly #addresses: AddressRules
-  readonly #waiting: (() => void)[] = []
+  /** By origin: one whose replies are slow must not keep the others waiting. */
+  readonly #queues = new Map<string, OriginQueue>()
   readonly #open = new Set<{ destroy(): unknown }>()
-  #running = 0
   readonly #underWay = new Set<Promise<void>>()
   #closed = false
 
@@ -73,9 +78,9 @@ export class Deliveries {
     return 'This broker calls back only at origins that its operator has named: poll, or have this one added.'
   }
 
-  /** Delivers in the background, with a few tries. */
-  deliver(delivery: Delivery): void {
-    const done: Promise<void> = this.#deliver(delivery)
+  /** Delivers in the background, with a few tries. @param url as `refusal` has accepted it */
+  deliver(url: string, delivery: Delivery): void {
+    const done: Promise<void> = this.#deliver(this.#queueOf(new URL(url).origin), delivery)
       .catch(() => {})
       .finally(() => this.#underWay.delete(done))
     this.#underWay.add(done)
@@ -89,36 +94,52 @@ export class Deliveries {
   close(): void {
     this.#closed = true
     for (const each of this.#open) each.destroy()
-    for (const start of this.#waiting.splice(0)) start()
+    for (const queue of this.#queues.values()) queue.open()
   }
 
-  async #deliver({ request, isFetched, delivered }: Delivery): Promise<void> {
+  #queueOf(origin: string): OriginQueue {
+    const known = this.#queues.get(origin)
+    if (known) return known
+    const queue = new OriginQueue()
+    this.#queues.set(origin, queue)
+    return queue
+  }
+
+  async #deliver(queue: OriginQueue, delivery: Delivery): Promise<void> {
     for (const afterMs of TRIES_AFTER_MS) {
+      if (this.#closed) return
       if (afterMs > 0) await new Promise<void>((resolve) => void this.#clock.after(afterMs, resolve, false))
-      if (this.#closed || (afterMs > 0 && isFetched())) return
-      if (await this.#inTurn(() => this.#send(request()))) return delivered()
+      const outcome = await queue.run(async () => {
+        const isOver = this.#closed || delivery.isForgotten() || (afterMs > 0 && delivery.isFetched())
+        return isOver ? 'over' : this.#try(delivery)
+      })
+      if (outcome === 'taken') delivery.delivered()
+      if (outcome !== 'failed') return
     }
   }
 
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= MAX_CONCURRENT) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    this.#running++
+  async #try({ request, stillGood }: Delivery): Promise<'taken' | 'failed'> {
+    const until = this.#clock.monotonic() + TRY_MS
+    const leftMs = (): number => Math.max(0, until - this.#clock.monotonic())
+    const inTime = <T>(work: Promise<T>) => withTimeout(work, { clock: this.#clock, ms: leftMs(), error: tooLate })
     try {
-      return await work()
-    } finally {
-      this.#running--
-      this.#waiting.shift()?.()
+      await inTime(stillGood())
+      const sent = request()
+      const addresses = await inTime(this.#addressesOf(hostOf(sent.url)))
+      if (addresses.length === 0 || this.#closed) return 'failed'
+      return (await this.#send(sent, addresses, leftMs())) ? 'taken' : 'failed'
+    } catch {
+      return 'failed'
     }
   }
 
   /** @returns whether the client has taken it. Never rejects */
-  async #send({ method, url, type, body }: CallbackRequest): Promise<boolean> {
-    const { protocol, hostname } = new URL(url)
-    const host = hostname.replace(/^\[|\]$/g, '')
-    const startedAt = this.#clock.monotonic()
-    const address = await this.#addressOf(host)
-    if (address === undefined || this.#closed) return false
-    const leftMs = TRY_MS - (this.#clock.monotonic() - startedAt)
+  async #send(
+    { method, url, type, body }: CallbackRequest,
+    addresses: readonly string[],
+    leftMs: number,
+  ): Promise<boolean> {
+    const { protocol } = new URL(url)
     const bytes = Buffer.from(body)
     const options = {
       method,
@@ -129,7 +150,8 @@ export class Deliveries {
       },
       rejectUnauthorized: true,
       // What was checked is what is connected to.
-      lookup: lookupOf(address),
+      lookup: lookupOf(addresses),
+      autoSelectFamily: true,
     }
     return new Promise((resolve) => {
       const onReply = (response: IncomingMessage): void => {
@@ -139,7 +161,7 @@ export class Deliveries {
       }
       const sent = protocol === 'https:' ? httpsRequest(url, options, onReply) : httpRequest(url, options, onReply)
       this.#open.add(sent)
-      const cancel = this.#clock.after(Math.max(leftMs, 0), () => sent.destroy(), false)
+      const cancel = this.#clock.after(leftMs, () => sent.destroy(), false)
       const end = (taken: boolean): void => {
         cancel()
         this.#open.delete(sent)
@@ -151,16 +173,45 @@ export class Deliveries {
   }
 
   /** An address that an origin itself has is one that the operator has named. */
-  async #addressOf(host: string): Promise<string | undefined> {
-    if (isIP(host)) return host
-    if (host === 'localhost') return '127.0.0.1'
-    return this.#addresses.addressOf(host)
+  async #addressesOf(host: string): Promise<readonly string[]> {
+    if (isIP(host)) return [host]
+    if (host === 'localhost') return ['127.0.0.1', '::1']
+    return this.#addresses.addressesOf(host)
   }
 }
 
-function lookupOf(address: string): LookupFunction {
-  const family = isIP(address)
-  return (_, { all }, found) => (all ? found(null, [{ address, family }]) : found(null, address, family))
+/** Runs so much at a time, and the rest in turn. */
+class OriginQueue {
+  readonly #waiting: (() => void)[] = []
+  #running = 0
+  #isOpen = false
+
+  /** @returns 'over' where too many wait already */
+  async run<T>(work: () => Promise<T>): Promise<T | 'over'> {
+    if (this.#running >= MAX_CONCURRENT && !this.#isOpen) {
+      if (this.#waiting.length >= MAX_WAITING) return 'over'
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
+    this.#running++
+    try {
+      return await work()
+    } finally {
+      this.#running--
+      this.#waiting.shift()?.()
+    }
+  }
+
+  /** Lets all that wait run at once, as they have nothing to do any more. */
+  open(): void {
+    this.#isOpen = true
+    for (const start of this.#waiting.splice(0)) start()
+  }
+}
+
+const tooLate = (): Error => new Error('The time for this try is over.')
+
+function hostOf(url: string): string {
+  return new URL(url).hostname.replace(/^\[|\]$/g, '')
 }
 
 function isList(options: readonly string[] | ClientCallbackOptions): options is readonly string[] {

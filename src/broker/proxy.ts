@@ -6,7 +6,7 @@ import { type AnsweredConnect, hostWithoutKeys } from './access-log.js'
 import { type Authenticate, MAX_CREDENTIAL_LENGTH } from './auth.js'
 import { serviceOfHost } from './dialects.js'
 import type { Tunnels } from './front.js'
-import { type AddressRules, addressRules, type Resolve, resolveAll } from './reach.js'
+import { type AddressRules, addressRules, lookupOf, type Resolve, resolveAll } from './reach.js'
 import { credentialIn } from './read-request.js'
 
 const CONNECT_MS = 10_000
@@ -86,13 +86,13 @@ export class ForwardProxy {
         'proxy-authenticate: Basic realm="token"\r\n',
       )
     }
-    const address = await this.#addresses.addressOf(route.host)
-    if (address === undefined) {
+    const addresses = await this.#addresses.addressesOf(route.host)
+    if (addresses.length === 0) {
       answered({ host: known, status: 403, tokenId })
       return refuse(socket, '403 Forbidden', `${route.host} has no address that this proxy may reach.`)
     }
     const host = known ?? hostWithoutKeys(route.host)
-    tunnel(socket, address, route.port, tunnels, (status) => answered({ host, status, tokenId }))
+    tunnel(socket, { ...route, addresses }, tunnels, (status) => answered({ host, status, tokenId }))
   }
 
   /** Where a CONNECT to `authority` leads. */
@@ -140,12 +140,12 @@ const ESTABLISHED = 'HTTP/1.1 200 Connection established\r\n\r\n'
 
 function tunnel(
   socket: Duplex,
-  host: string,
-  port: number,
+  { host, port, addresses }: { readonly host: string; readonly port: number; readonly addresses: readonly string[] },
   tunnels: Tunnels,
   answered: (status: number) => void,
 ): void {
-  const onward = connect({ host, port, timeout: CONNECT_MS })
+  const lookup = lookupOf(addresses)
+  const onward = connect({ host, port, timeout: CONNECT_MS, autoSelectFamily: true, lookup })
   tunnels.track(onward)
   const end = (): void => {
     onward.destroy()

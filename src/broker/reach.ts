@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises'
-import { BlockList, isIP } from 'node:net'
+import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { SolveguardError } from '../base/errors.js'
 import { isPublicHost } from '../base/public-host.js'
 
@@ -9,10 +9,10 @@ export type Resolve = (host: string) => Promise<readonly string[]>
 /** Which addresses a broker connects to for clients. */
 export interface AddressRules {
   /**
-   * The address to connect to, looked up once: what was checked is what is connected to.
-   * @returns undefined if the host has none that is public, or that the operator has named
+   * The addresses to connect to, looked up once: what was checked is what is connected to.
+   * @returns those that are public, or that the operator has named
    */
-  addressOf(host: string): Promise<string | undefined>
+  addressesOf(host: string): Promise<readonly string[]>
 }
 
 /**
@@ -23,9 +23,9 @@ export interface AddressRules {
 export function addressRules(privateAddresses: readonly string[], option: string, resolve: Resolve): AddressRules {
   const named = blockListOf(privateAddresses, option)
   return {
-    async addressOf(host) {
+    async addressesOf(host) {
       const found = isIP(host) ? [host] : await resolve(host).catch(() => [])
-      return found.find((address) => isReachable(address) || named.check(...withFamily(address)))
+      return found.filter((address) => isReachable(address) || named.check(...withFamily(address)))
     },
   }
 }
@@ -71,6 +71,13 @@ const SPECIAL = blockListOf(
 function isReachable(address: string): boolean {
   const isMapped = isIP(address) === 6 && /^(?:0*:)*:?(?:0*:)?ffff:/i.test(address)
   return !isMapped && isPublicHost(address) && !SPECIAL.check(...withFamily(address))
+}
+
+/** How Node looks a name up that was looked up already: it tries the addresses in turn, of either family. */
+export function lookupOf(addresses: readonly string[]): LookupFunction {
+  const all = addresses.map((address) => ({ address, family: isIP(address) }))
+  const [first] = all
+  return (_, options, found) => (options.all ? found(null, all) : found(null, first?.address ?? '', first?.family))
 }
 
 /** Looks a name up by the machine's own means. */

@@ -79,6 +79,8 @@ export interface AcceptedTask {
   fetched(): void
   /** Whether its client has got the answer. */
   isFetched(): boolean
+  /** Whether the answer is kept no longer: it has become too old for the site. */
+  isForgotten(): boolean
   /** What a poll would find out, without one. */
   result(): PollResult
 }
@@ -255,6 +257,7 @@ export class BrokerTasks {
       ended: solving,
       fetched: () => this.#fetched(task),
       isFetched: () => task.fetched,
+      isForgotten: () => this.#tasks.get(task.id) !== task,
       result: () => resultOf(task),
     }
   }

@@ -103,7 +103,8 @@ export class ServiceInterface {
         return this.#reply(other.wire(raw) ?? own, other.service, replies)
       }
       try {
-        const done = this.#perform(caller, own, service, encode, leftMs())
+        const stillGood = async (): Promise<unknown> => this.#deps.authenticate(credential, 'fetch')
+        const done = this.#perform(caller, own, service, encode, { leftMs: leftMs(), stillGood })
         if (!isPromise(done)) return done
         // A submit ends in time by itself: it has to abort what it began.
         return (own.endpoint === 'in' ? done : inTime(done)).catch((error) => this.#fail(own, service, error))
@@ -143,12 +144,12 @@ export class ServiceInterface {
     request: DecodedRequest,
     service: ServiceName,
     encode: (replies: readonly WireReply[], of: ServiceName | undefined) => BrokerResponse,
-    leftMs: number,
+    submission: Submission,
   ): MaybePromise<BrokerResponse> {
     const { endpoint, ids = [] } = request
     switch (endpoint) {
       case 'in':
-        return this.#submit(caller, request, service, leftMs)
+        return this.#submit(caller, request, service, submission)
       case 'res': {
         const poll = (id: string) => this.#deps.tasks.poll(caller, parseId(id, this.#deps.host.name))
         const replies = (results: readonly PollResult[]): BrokerResponse => {
@@ -187,7 +188,7 @@ export class ServiceInterface {
     caller: Caller,
     request: DecodedRequest,
     service: ServiceName,
-    answerWithinMs: number,
+    { leftMs: answerWithinMs, stillGood }: Submission,
   ): Promise<BrokerResponse> {
     const { task, fields } = request
     const refuse = (kind: Parameters<typeof refusal>[0], sentence: string): BrokerResponse =>
@@ -217,7 +218,7 @@ export class ServiceInterface {
       const task: NewTask = { challenge, service, fields: answerFields(request.task?.fields ?? {}) }
       const accepted = await this.#deps.tasks.submit(caller, task, { answerWithinMs })
       const id = formatId(accepted.id, service, this.#deps.host.name)
-      if (callback !== '') this.#callBack(accepted, id, service, callback)
+      if (callback !== '') this.#callBack(accepted, id, service, { url: callback, stillGood })
       return this.#reply(request, service, [{ value: id }])
     } catch (error) {
       if (error instanceof SolveguardError && isBusy(error)) {
@@ -229,19 +230,26 @@ export class ServiceInterface {
   }
 
   /** Calls the client back when its task has ended, with what a poll would get. */
-  #callBack(task: AcceptedTask, id: string, service: ServiceName, url: string): void {
+  #callBack(
+    task: AcceptedTask,
+    id: string,
+    service: ServiceName,
+    { url, stillGood }: Pick<Submission, 'stillGood'> & { readonly url: string },
+  ): void {
     const deliver = (): void => {
       const result = task.result()
       // The guard has closed: another broker has the task, and its client polls.
       if (result.kind === 'working') return
-      this.#deps.deliveries?.deliver({
+      this.#deps.deliveries?.deliver(url, {
         request: () => {
           const reply = pollReply(result, service)
           const { wire } = wireOf(service, 'tasks')
           const poll = wire({ method: 'POST', path: '/getTaskResult', query: {}, body: '{}' })
           return callbackRequest(url, SERVICES[service].callback, id, reply, poll?.encode([reply]))
         },
+        stillGood,
         isFetched: () => task.isFetched(),
+        isForgotten: () => task.isForgotten(),
         delivered: () => {
           if (result.kind === 'solved') task.fetched()
         },
@@ -278,6 +286,14 @@ export class ServiceInterface {
     this.#deps.onRequest(endpoint, service, error)
     return { ...encoded(request.encode(replies)), facts: { endpoint, dialect: service, error } }
   }
+}
+
+/** How a submit is answered, and its answer handed over. */
+interface Submission {
+  /** Within this time, in ms. */
+  readonly leftMs: number
+  /** Rejects if the token of the submit gets no answers any more, as it would with a poll. */
+  readonly stillGood: () => Promise<unknown>
 }
 
 const NOT_READY = 'CAPCHA_NOT_READY'

@@ -8,7 +8,7 @@ import { startBroker } from '../../src/broker/server.js'
 import { manualClock } from '../../src/testing/index.js'
 import type { ServiceName } from '../../src/wires/services.js'
 import { after, rig } from '../guard/support.js'
-import { eventually } from '../support/wait.js'
+import { advanceUntil, eventually } from '../support/wait.js'
 import { brokerRig, PAGE, SITEKEY, untilDone } from './support.js'
 
 const TASK = { type: 'RecaptchaV2TaskProxyless', websiteURL: PAGE, websiteKey: SITEKEY }
@@ -187,6 +187,108 @@ describe('a client that is called back', () => {
   })
 })
 
+describe('an answer that waits for its client to be called', () => {
+  it('is not sent once the token of the submit was revoked, nor is the reason of a failure', async () => {
+    const client = await startClient()
+    for (const fails of [false, true]) {
+      const made = await brokerRig({ byTokens: true, deliveries: deliveriesTo(client.origin) })
+      if (fails) made.service.next('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
+      else made.service.next('res', { error: 'CAPCHA_NOT_READY' })
+      const { token, id } = await made.guard.issueToken({})
+      expect(await made.form('/in.php', { ...FORM, pingback: client.url }, { token })).toMatch(/^OK\|\d+$/)
+      await made.guard.revokeToken(id)
+      await eventually(() => made.tasks.counts.solved + made.tasks.counts.failed === 1)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      expect(made.tasks.counts.fetched).toBe(0)
+    }
+    expect(client.received).toEqual([])
+  })
+
+  it('is not sent once it is too old for the site, and is counted once', async () => {
+    let isAway = true
+    const client = await startClient((response) => void response.writeHead(isAway ? 503 : 200).end())
+    const clock = manualClock()
+    const deliveries = new Deliveries([client.origin], systemClock)
+    const made = await brokerRig({ clock, deliveries, polling: { firstPollMs: 0, everyMs: 1 } })
+    const submitted = made.form('/in.php', { ...FORM, pingback: client.url })
+    await advanceUntil(clock, () => client.received.length === 1, 50, 60_000)
+    await submitted
+    isAway = false
+    await clock.advance(600_000)
+    expect(made.tasks.counts).toMatchObject({ solved: 1, fetched: 0, unclaimed: 1 })
+    await new Promise((resolve) => setTimeout(resolve, 2_500))
+    expect(client.received).toHaveLength(1)
+    expect(made.tasks.counts).toMatchObject({ solved: 1, fetched: 0, unclaimed: 1 })
+  })
+
+  it('waits for no client at another origin, and a bounded number waits', async () => {
+    const silent = await startClient(() => {})
+    const quick = await startClient()
+    const deliveries = new Deliveries([silent.origin, quick.origin], manualClock())
+    let requests = 0
+    const deliver = (url: string) =>
+      deliveries.deliver(url, {
+        request: () => {
+          requests++
+          return { method: 'POST', url, type: 'text/plain', body: 'x' }
+        },
+        stillGood: async () => {},
+        isFetched: () => false,
+        isForgotten: () => false,
+        delivered: () => {},
+      })
+    for (let i = 0; i < 20_000; i++) deliver(silent.url)
+    deliver(quick.url)
+    await eventually(() => quick.received.length === 1)
+    await eventually(() => silent.received.length === 50)
+    deliveries.close()
+    await deliveries.idle()
+    expect(requests).toBe(51)
+  })
+
+  it("goes to the next of the name's addresses where one is away", async () => {
+    const client = await startClient()
+    const { port } = new URL(client.origin)
+    const url = `https://app.example.com:${port}/x`
+    const named = { allow: [new URL(url).origin], privateAddresses: ['127.0.0.0/8'] }
+    const deliveries = new Deliveries(named, systemClock, async () => ['127.0.0.3', '127.0.0.1'])
+    deliveries.deliver(url, {
+      request: () => ({ method: 'POST', url, type: 'text/plain', body: 'x' }),
+      stillGood: async () => {},
+      isFetched: () => false,
+      isForgotten: () => false,
+      delivered: () => {},
+    })
+    // No TLS is spoken there: what counts is that it is connected to.
+    await eventually(() => client.connections() === 1)
+    deliveries.close()
+    await deliveries.idle()
+  })
+
+  it('takes no longer where a name is not looked up, or a token cannot be asked about', async () => {
+    const clock = manualClock()
+    const never = () => new Promise<never>(() => {})
+    for (const [resolve, stillGood] of [
+      [never, async () => {}],
+      [async () => ['127.0.0.1'], never],
+    ] as const) {
+      const deliveries = new Deliveries(['https://app.example.com'], clock, resolve)
+      const url = 'https://app.example.com/x'
+      const request = () => ({ method: 'POST' as const, url, type: 'text/plain', body: 'x' })
+      const parts = { request, stillGood, isFetched: () => false, isForgotten: () => false }
+      deliveries.deliver(url, { ...parts, delivered: () => expect.unreachable() })
+      let isIdle = false
+      await clock.advance(1)
+      for (let i = 0; i < 28; i++) await clock.advance(1_000)
+      void deliveries.idle().then(() => {
+        isIdle = true
+      })
+      await new Promise((done) => setTimeout(done, 20))
+      expect(isIdle).toBe(true)
+    }
+  })
+})
+
 describe("the broker's own network", () => {
   const request = (url: string) => () => ({ method: 'POST' as const, url, type: 'text/plain', body: 'x' })
 
@@ -199,9 +301,11 @@ describe("the broker's own network", () => {
       const before = client.connections()
       const deliveries = new Deliveries({ allow: [origin], privateAddresses }, clock, async () => addresses)
       let delivered = false
-      deliveries.deliver({
+      deliveries.deliver(origin, {
         request: request(`${origin}/x`),
+        stillGood: async () => {},
         isFetched: () => false,
+        isForgotten: () => false,
         delivered: () => {
           delivered = true
         },

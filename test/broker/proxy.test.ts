@@ -110,6 +110,15 @@ describe('the forward proxy', () => {
     expect(asked).toBe(1)
   })
 
+  it("connects to the next of a named host's addresses where one is away", async () => {
+    const server = createServer((socket) => socket.end('reached'))
+    const port = await listen(server)
+    after(async () => void server.close())
+    const options = { allow: [`pypi.org:${port}`], privateAddresses: ['127.0.0.0/8'] }
+    const { reply } = await connectTo(`pypi.org:${port}`, ['127.0.0.3', '127.0.0.1'], 'good', options)
+    expect(reply).toMatch(/^HTTP\/1\.1 200 [\s\S]*reached$/)
+  })
+
   it('opens no tunnel without a token that is good, and looks nothing up', async () => {
     for (const token of ['', 'bad']) {
       const { reply, asked } = await connectTo('pypi.org:443', ['8.8.8.8'], token)
@@ -120,14 +129,19 @@ describe('the forward proxy', () => {
 })
 
 /** What a client gets, and how often a name was looked up. */
-async function connectTo(authority: string, addresses: readonly string[], token = 'good') {
+async function connectTo(
+  authority: string,
+  addresses: readonly string[],
+  token = 'good',
+  options: ProxyOptions = { allow: ['pypi.org'] },
+) {
   let asked = 0
   const good = { id: 'a', grant: {} }
   const authenticate: Authenticate = (credential) => {
     if (credential === 'good') return good as ReturnType<Authenticate>
     return rejectAll(credential, 'spend')
   }
-  const proxy = new ForwardProxy({ allow: ['pypi.org'] }, authenticate, async () => {
+  const proxy = new ForwardProxy(options, authenticate, async () => {
     asked++
     return addresses
   })

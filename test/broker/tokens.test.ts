@@ -6,7 +6,7 @@ import { manualClock } from '../../src/testing/clock.js'
 import { narrowToken } from '../../src/tokens/index.js'
 import { settleWith } from '../guard/support.js'
 import { advanceUntil } from '../support/wait.js'
-import { brokerRig, PAGE, SITEKEY, untilDone } from './support.js'
+import { brokerRig, PAGE, SITEKEY, send, untilDone } from './support.js'
 
 const FORM = { method: 'userrecaptcha', googlekey: SITEKEY, pageurl: PAGE, json: '1' }
 
@@ -84,6 +84,24 @@ describe('a token of the guard, where a key would be', () => {
     expect(JSON.parse(fetched)).toEqual({ status: 1, request: rig.service.tasks[0]?.answer })
     const more = await settleWith(clock, rig.form('/in.php', FORM, { token }), 1)
     expect(JSON.parse(more)).toMatchObject({ request: 'ERROR_KEY_DOES_NOT_EXIST' })
+  })
+
+  it('that is revoked while a task is under way gets its answer by no way in', async () => {
+    const { guard, form, handler, service, tasks } = await rigWithTokens({ serviceOptions: { solveMs: 300 } })
+    const { token, id } = await guard.issueToken({})
+    const challenge = { family: 'recaptcha', variant: 'v2-checkbox', sitekey: SITEKEY, pageUrl: PAGE }
+    const body = JSON.stringify({ challenge })
+    const reply = await send(handler, 'POST', '/v1/solve', body, { authorization: `Bearer ${token}` })
+    const { request: task } = JSON.parse(await form('/in.php', FORM, { token }))
+    await guard.revokeToken(id)
+    let events = ''
+    for await (const part of reply.body) events += part
+    expect(events).toMatch(/^event: accepted\n[\s\S]*event: failed\ndata: \{"code":"TOKEN_REVOKED"/)
+    const poll = () => form('/res.php', { action: 'get', id: task, json: '1' }, { token })
+    expect(JSON.parse(await poll())).toMatchObject({ request: 'ERROR_KEY_DOES_NOT_EXIST' })
+    await expect.poll(() => tasks.counts.solved).toBe(2)
+    for (const { answer } of service.tasks) expect(events).not.toContain(answer)
+    expect(tasks.counts.fetched).toBe(0)
   })
 
   it('that is paused by its subject is answered so', async () => {
