@@ -33,6 +33,7 @@ const SLOWEST = [
   'ledger/redis-server.processes',
   'audit/verify',
   'ledger/file',
+  'guard/hostile-parts',
   'guard/spending/money',
   'project/snippets',
   'policy/schedule',
