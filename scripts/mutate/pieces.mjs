@@ -113,7 +113,7 @@ export const PIECES = [
       files: ['record', 'schema', 'denials', 'copy', 'fan-out', 'function', 'keys', 'errors', 'spent'],
       tests: ['spent', 'record', 'denials', 'copy', 'function', 'keys', 'sinks'],
     },
-    'audit: chain': { files: [OTHERS], tests: ['key', 'jsonl', 'verify', 'sinks'] },
+    'audit: chain': { files: [OTHERS], tests: ['key', 'jsonl', 'verify', 'sinks', 'archive'] },
     'audit: archive': { files: ['archive', 'files', 'read-lines'], tests: ['files', 'archive'] },
     'audit: Elasticsearch': { files: ['elasticsearch'], tests: ['elasticsearch', '../net/tls'] },
   }),

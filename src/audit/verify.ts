@@ -161,7 +161,7 @@ export async function verifyAudit(target: AuditTarget, options: VerifyOptions = 
   for (const [file, [head]] of log.known) {
     if (whole && isKept(file) && !present.has(file)) files.push(await verifyMissing(log, join(dir, file), head?.from))
   }
-  files.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0))
+  files.sort((a, b) => (a.file < b.file ? -1 : 1))
 
   const bad = files.filter(({ firstBad }) => firstBad)
   const worst = bad.find(({ firstBad }) => firstBad?.problem !== 'unconfirmed') ?? bad[0]

@@ -290,11 +290,14 @@ describe('verifyAudit', () => {
     expect(firstBad).toMatchObject({ file: altered.name, line: 3, problem: 'altered' })
   })
 
-  it('checks files whose name has no day, whatever day is the first that is kept', async () => {
-    mkdirSync(dir)
-    writeFileSync(join(dir, '0.jsonl'), 'hello\n')
-    expect((await verifyAudit(dir, { since: '2026-11-25' })).firstBad).toMatchObject({ file: '0.jsonl' })
-  })
+  it.each(['0.jsonl', '1-2020-01-01-x.jsonl'])(
+    'checks files whose name begins with no day, whatever day is the first that is kept: %s',
+    async (file) => {
+      mkdirSync(dir)
+      writeFileSync(join(dir, file), 'hello\n')
+      expect((await verifyAudit(dir, { since: '2026-11-25' })).firstBad).toMatchObject({ file })
+    },
+  )
 
   it('neither reads nor misses what is older than the first day that is kept', async () => {
     const gone = await writeLog(solves(2))
