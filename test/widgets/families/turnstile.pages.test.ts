@@ -181,3 +181,33 @@ describe('a hostile page with a Turnstile', () => {
     expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, executed: true }])
   })
 })
+
+describe('a Turnstile that its page', () => {
+  test('loads the vendor’s script for a second time is one widget', async () => {
+    await at.visit('/turnstile/named')
+    await at.page.evaluate(async () => {
+      const old = document.querySelector<HTMLScriptElement>('script[src*="api.js"]')
+      const again = Object.assign(document.createElement('script'), { src: `${old?.src}` })
+      const loaded = new Promise((resolve) => again.addEventListener('load', resolve))
+      document.head.append(again)
+      await loaded
+    })
+    await at.due()
+    expect(await at.find()).toHaveLength(1)
+    const { solved } = await at.captcha.solve(at.page)
+    expect(await at.page.evaluate('calls')).toEqual([solved[0]?.solution.token])
+  })
+
+  test('executes again without a reset gives the page the answer that it has', async () => {
+    await at.visit('/turnstile/execute')
+    await at.page.evaluate('HTMLFormElement.prototype.submit = function () {}; turnstile.execute(widget); 0')
+    await at.due()
+    const { solved } = await at.captcha.solve(at.page)
+    const token = solved[0]?.solution.token
+    await at.page.evaluate('turnstile.execute(widget, { callback: (token) => { window.again = token } }); 0')
+    await eventually(async () => (await at.page.evaluate('window.again')) === token)
+    await at.page.evaluate('turnstile.reset(widget); turnstile.execute(widget); 0')
+    await at.due()
+    expect(await at.find()).toMatchObject([{ answered: false, executed: true, due: true }])
+  })
+})

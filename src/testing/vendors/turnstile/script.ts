@@ -207,6 +207,12 @@ export function api(options: { base: string; render: string; onload: string; com
     isExpired: (target?: unknown): boolean =>
       (widgetOf(target) ?? fail('Could not find widget for provided container')).expired,
   }
+  if (options.onload) setTimeout(() => named(options.onload)?.(), 0)
+  // Loaded a second time, it leaves everything to the first one, or to what else the page has under that name.
+  if ('turnstile' in window) {
+    console.warn('Turnstile already has been loaded. Was Turnstile imported multiple times?')
+    return
+  }
   window.turnstile = turnstile
   if (options.compat) window.grecaptcha = turnstile
 
@@ -218,7 +224,6 @@ export function api(options: { base: string; render: string; onload: string; com
     if (document.readyState === 'loading') addEventListener('DOMContentLoaded', implicit)
     else setTimeout(implicit, 0)
   }
-  if (options.onload) setTimeout(() => named(options.onload)?.(), 0)
 }
 
 /** The widget's frame: sends a request to the server, and shows a box to tick if the server wants one. */
