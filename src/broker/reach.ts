@@ -46,6 +46,17 @@ function blockListOf(ranges: readonly string[], option: string): BlockList {
   return list
 }
 
+/** Names of networks that fastify knows. */
+const NAMED_NETWORKS = /^(?:loopback|linklocal|uniquelocal)$/
+
+/** Whether a text is what fastify takes for a proxy that is trusted: an address, a network, or the name of one. */
+export function isNetwork(text: string): boolean {
+  const [, address = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  const version = isIP(address)
+  if (version === 0) return NAMED_NETWORKS.test(text)
+  return bits === undefined || (Number(bits) >= 1 && Number(bits) <= (version === 6 ? 128 : 32))
+}
+
 const withFamily = (address: string) => [address, isIP(address) === 6 ? 'ipv6' : 'ipv4'] as const
 
 /** Networks that translate to IPv4 addresses, which may be private, and those for tests and special use. */

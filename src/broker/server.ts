@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { Clock } from '../base/clock.js'
-import { SolveguardError } from '../base/errors.js'
+import { messageOf, SolveguardError } from '../base/errors.js'
 import { defaultStateDir } from '../base/state-dir.js'
 import { VERSION } from '../base/version.js'
 import { hostOf } from '../guard/hosting.js'
@@ -24,6 +24,7 @@ import { createListener, type FastifyModule, loadFastify } from './listener.js'
 import { Metrics } from './metrics.js'
 import { privateCa } from './private-ca.js'
 import { ForwardProxy, type ProxyOptions } from './proxy.js'
+import { isNetwork } from './reach.js'
 import { BrokerTasks, type TaskCounts } from './tasks.js'
 import type { BrokerHandler } from './types.js'
 import { ServiceInterface } from './wires.js'
@@ -189,7 +190,9 @@ const shape = z.strictObject({
   port: z.number({ error: 'expected a port' }).int().min(0).max(65_535).optional(),
   allowPlain: z.boolean({ error: 'expected true or false' }).optional(),
   acceptWait: duration.refine((ms) => ms >= 0 && ms <= 3_500, expectedWait).optional(),
-  trustedProxies: z.array(z.string()).optional(),
+  trustedProxies: z
+    .array(z.string().refine(isNetwork, { error: 'expected an address or a network, such as 10.0.0.0/8' }))
+    .optional(),
   tls: z
     .union(
       [
@@ -326,9 +329,15 @@ function tlsOf(
   address: string,
   clock: Clock,
 ): (FrontTls & { readonly caFile?: string }) | undefined {
+  if (names.length > 0 && tls !== 'private') {
+    throw new SolveguardError(
+      'CONFIG_INVALID',
+      "startBroker: names needs tls: 'private': any other certificate has names of its own.",
+    )
+  }
   if (tls === undefined) {
     if (authorities === undefined) return undefined
-    throw new SolveguardError('CONFIG_INVALID', 'startBroker: clientCa needs tls.')
+    throw new SolveguardError('CONFIG_INVALID', "startBroker: clientCa needs tls: 'private', or your own certificate.")
   }
   const clientCa = authorities === undefined ? undefined : authoritiesOf(authorities, clock)
   if (tls !== 'private' && 'certFile' in tls) return { certificate: certificateFiles(tls, clock), clientCa }
@@ -367,7 +376,8 @@ function proxyOf(
   if (!secured) {
     throw new SolveguardError(
       'CONFIG_INVALID',
-      "startBroker: proxy needs tls: the services' clients speak TLS through it.",
+      "startBroker: proxy needs tls: 'private', or your own certificate for the services' hosts: their clients speak " +
+        'TLS through it.',
     )
   }
   const proxy = new ForwardProxy(options === true ? {} : options, authenticate)
@@ -402,12 +412,22 @@ export function brokerHandler(
   return { handler: createHandler({ services, own, callbacks: host.callbacks }), tasks }
 }
 
+/** Why an address cannot be listened on, and what to do, by the code of the system. */
+const LISTEN_REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there; end it, or choose another port',
+  EADDRNOTAVAIL: 'this machine has no such address; 0.0.0.0 and :: are all that it has',
+  EACCES: 'this user may not listen on ports below 1024; choose another one, or give the process CAP_NET_BIND_SERVICE',
+  ENOTFOUND: 'no address is known for that name; 0.0.0.0 and :: are all addresses of this machine',
+}
+
 /** @returns the address that it listens on */
 async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
   try {
     await app.listen({ host, port })
   } catch (cause) {
-    throw new SolveguardError('CONFIG_INVALID', `startBroker: cannot listen on ${host}:${port}.`, { cause })
+    const { code = '' } = cause as { readonly code?: string }
+    const reason = LISTEN_REASONS[code] ?? messageOf(cause)
+    throw new SolveguardError('CONFIG_INVALID', `startBroker: cannot listen on ${host}:${port}: ${reason}.`, { cause })
   }
   const { port: actual } = app.server.address() as AddressInfo
   return `http://${host.includes(':') ? `[${host}]` : host}:${actual}`
@@ -418,8 +438,8 @@ function checkPlain(address: string, allowPlain: boolean): void {
   if (isLoopback(address) || allowPlain) return
   throw new SolveguardError(
     'BROKER_UNSAFE',
-    `startBroker: on ${address} tokens would be sent without TLS: listen on 127.0.0.1, or set allowPlain where TLS ends ` +
-      'in front of the broker.',
+    `startBroker: on ${address} tokens would be sent without TLS: set tls: 'private' or your own certificate, listen ` +
+      'on 127.0.0.1, or set allowPlain where TLS ends in front of the broker.',
   )
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Pool } from 'undici'
 import { readBounded } from '../base/bounded-bytes.js'
-import { SolveguardError } from '../base/errors.js'
+import { messageOf, SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
 import { FORWARDED_HEADERS } from '../broker/forwarded.js'
 import type { BrokerHandler } from '../broker/types.js'
@@ -38,16 +38,21 @@ export function forwardTo({ url, token }: Extract<Configuration, { kind: 'broker
   })
   return async ({ method, url: path, headers, body, host = '' }) => {
     const kept = Object.entries(headers).filter(([name, value]) => value !== undefined && !DROPPED.test(name))
-    const reply = await pool.request({
-      method: method as 'POST',
-      path: prefix + path,
-      headers: {
-        ...(Object.fromEntries(kept) as Record<string, string | string[]>),
-        [FORWARDED_HEADERS.token]: token,
-        [FORWARDED_HEADERS.host]: host,
-      },
-      ...(body.length > 0 && { body }),
-    })
+    const reply = await pool
+      .request({
+        method: method as 'POST',
+        path: prefix + path,
+        headers: {
+          ...(Object.fromEntries(kept) as Record<string, string | string[]>),
+          [FORWARDED_HEADERS.token]: token,
+          [FORWARDED_HEADERS.host]: host,
+        },
+        ...(body.length > 0 && { body }),
+      })
+      .catch((cause: unknown) => {
+        const sentence = `The broker of SOLVEGUARD_BROKER, ${origin}, does not answer: ${messageOf(cause)}`
+        throw new SolveguardError('SOLVER_UNREACHABLE', `${sentence}. Start it, or correct the address.`, { cause })
+      })
     const text = await readBounded(reply.body, MAX_REPLY_BYTES)
     if (text === undefined) throw new SolveguardError('SOLVER_ERROR', "The broker's reply is too long.")
     const type = reply.headers[CONTENT_TYPE]

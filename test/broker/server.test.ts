@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Duplex } from 'node:stream'
@@ -8,7 +8,7 @@ import { connect as connectTls } from 'node:tls'
 import { fastify } from 'fastify'
 import { describe, expect, it } from 'vitest'
 import { createListener, type ListenerOptions } from '../../src/broker/listener.js'
-import { startBroker } from '../../src/broker/server.js'
+import { type BrokerOptions, startBroker } from '../../src/broker/server.js'
 import { textReply } from '../../src/broker/types.js'
 import { usd } from '../../src/policy/money.js'
 import { after, rig } from '../guard/support.js'
@@ -47,6 +47,31 @@ async function exchange(port: number, text: string): Promise<string> {
 }
 
 describe('startBroker', () => {
+  it('says what is wrong with an option, and what to do', async () => {
+    const { guard } = await rig()
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const { port } = other.address() as AddressInfo
+    const wrong: readonly (readonly [Partial<BrokerOptions>, string | RegExp])[] = [
+      [{ port }, `cannot listen on 127.0.0.1:${port}: another program listens there; end it, or choose another port.`],
+      [{ host: '192.0.2.7', allowPlain: true }, /192\.0\.2\.7:0: this machine has no such address; 0\.0\.0\.0 and ::/],
+      [{ trustedProxies: ['nginx'] }, 'trustedProxies[0]: expected an address or a network, such as 10.0.0.0/8'],
+      [{ trustedProxies: ['loopback', '10.0.0.0/99'] }, 'trustedProxies[1]: expected an address'],
+      [{ trustedProxies: ['0.0.0.0/0'] }, 'trustedProxies[0]: expected an address'],
+      [{ names: ['broker.internal'] }, "names needs tls: 'private'"],
+      [{ proxy: true }, "proxy needs tls: 'private', or your own certificate"],
+      [{ clientCa: 'x' }, "clientCa needs tls: 'private', or your own certificate"],
+    ]
+    for (const [options, sentence] of wrong) {
+      const started = startBroker({ guard, ...options })
+      await expect(started).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+      await expect(started).rejects.toThrow(sentence)
+    }
+    const trusted = ['10.0.0.1', '10.0.0.0/8', 'fd00::/8', 'loopback']
+    await (await startBroker({ guard, trustedProxies: trusted })).close()
+    other.close()
+  })
+
   it('does not listen on an address that is not loopback without TLS', async () => {
     const { guard } = await rig()
     for (const host of ['0.0.0.0', '::', '203.0.113.7', '10.0.0.5', 'broker.example']) {

@@ -87,7 +87,9 @@ describe('a broker elsewhere', () => {
     vi.stubEnv('SOLVEGUARD_TOKEN', 'the-token')
     const handler = lazyHandler(sockets)
     try {
-      expect(await handler(request)).toMatchObject({ status: 503 })
+      const failed = await handler(request)
+      expect(failed).toMatchObject({ status: 503, body: expect.stringMatching(/does not answer: .+\. Start it, or/) })
+      expect(failed.body).toContain(process.env.SOLVEGUARD_BROKER)
       // Were they made anew, they would have this one.
       vi.stubEnv('SOLVEGUARD_TOKEN', 'another-token')
       expect(await handler(request)).toMatchObject({ status: 200, body: 'answered' })
