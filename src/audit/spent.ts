@@ -30,7 +30,7 @@ export async function spentInAudit(dir: string, guard: string, day: string): Pro
     const file = await open(join(dir, name))
     try {
       for await (const { bytes, end } of readLines(file)) {
-        left -= bytes.length
+        left -= bytes.length + 1
         if (left < 0) return sumOf(costs)
         if (end === 'whole' && bytes.includes(COST)) addCost(costs, bytes, guard)
       }

@@ -21,6 +21,8 @@ describe('toRecord', () => {
     ['rejected', 'web', 'info', 'failure', 'reason'],
     ['paused', 'configuration', 'change', undefined, 'reason'],
     ['resumed', 'configuration', 'change', undefined, 'reason'],
+    ['issued', 'configuration', 'creation', undefined, 'reason'],
+    ['revoked', 'configuration', 'deletion', undefined, 'reason'],
     ['alert', 'api', 'info', undefined, 'reason'],
     ['opened', 'session', 'start', undefined, 'reason'],
     ['closed', 'session', 'end', undefined, 'reason'],

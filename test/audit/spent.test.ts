@@ -59,3 +59,14 @@ it('what is no cost of the guard’s on that day does not count', async () => {
   }
   expect(await spentInAudit(dir, 'g', day)).toBe(1_000 + 20 + 200 + 50 + 50 + 50)
 })
+
+it('of a log longer than 32 MiB, what comes after them is not read', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'solveguard-spent-'))
+  onTestFinished(() => rmSync(dir, { recursive: true }))
+  const record = `${JSON.stringify({ service: { name: 'g' }, solveguard: { cost_micros: 1_000, solver: 'one' } })}\n`
+  const room = 32 * 1024 * 1024 - 2 * record.length
+  const line = `${'x'.repeat(1_023)}\n`
+  const filler = line.repeat(room / line.length) + '\n'.repeat(room % line.length)
+  writeFileSync(join(dir, '2026-11-24-a.jsonl'), record + filler + record.repeat(3))
+  expect(await spentInAudit(dir, 'g', '2026-11-24')).toBe(2_000)
+})
