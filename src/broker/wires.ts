@@ -67,7 +67,7 @@ export class ServiceInterface {
     const raw = rawRequest(request, path, query)
     const first = wireOf(fallback, family)
     const decoded = first.wire(raw ?? { method: request.method, path, query: Object.fromEntries(query), body: '' })
-    if (!decoded) return textReply(404, 'There is nothing at this address.')
+    if (!decoded) return unknownMethod(request.method, path, first.service)
     if (!raw) {
       return this.#reply(decoded, first.service, [refusal('request', first.service, 'The body could not be read.')])
     }
@@ -305,6 +305,16 @@ const REPORT_REPLIES = {
   working: { error: NOT_READY },
   unknown: { error: 'ERROR_WRONG_CAPTCHA_ID', description: 'This token has no such task.' },
 } as const satisfies Record<string, WireReply>
+
+/** Clients of the services take a 404 for a fault of the network, and try again: they get an error of the service. */
+function unknownMethod(method: string, path: string, service: ServiceName): BrokerResponse {
+  const known = wireOf(service, 'tasks').wire({ method, path: '/createTask', query: {}, body: '' })
+  if (!known || method !== 'POST' || !/^\/[a-z]{1,40}$/i.test(path)) {
+    return textReply(404, 'There is nothing at this address.')
+  }
+  const description = 'This broker has no such method: it submits, polls, reports and tells the balance.'
+  return encoded(known.encode([{ error: 'ERROR_NO_SUCH_METHOD', description }]))
+}
 
 function withToken(response: BrokerResponse, { id }: Caller): BrokerResponse {
   return { ...response, facts: { ...response.facts, tokenId: id } }

@@ -127,6 +127,20 @@ describe('the task wire of a broker', () => {
     expect([data, action]).toEqual([undefined, undefined])
   })
 
+  it('answers a method that it does not have with a word of the service, and other paths with 404', async () => {
+    const { json, handler } = await brokerRig()
+    const errorCode = 'ERROR_NO_SUCH_METHOD'
+    for (const path of ['/getQueueStats', '/anticaptcha/getSpendingStats', '/capmonster/getUserAgent']) {
+      expect(await json(path, {})).toMatchObject({ errorId: 14, errorCode })
+      expect(await send(handler, 'POST', path, '')).toMatchObject({ status: 200 })
+    }
+    expect(await json('/capsolver/getToken', {})).toMatchObject({ errorId: 1, errorCode })
+    for (const path of ['/', '/stats.php', '/a/b', '/.env']) {
+      expect(await send(handler, 'POST', path, '{}')).toMatchObject({ status: 404 })
+    }
+    expect(await send(handler, 'GET', '/favicon', '')).toMatchObject({ status: 404 })
+  })
+
   it('answers at a path with one slash too many, between its parts or at its end', async () => {
     const { form, json } = await brokerRig()
     for (const path of ['//in.php', '/in.php/', '/captchaai//in.php', '//captchaai///in.php//']) {
