@@ -587,6 +587,19 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
             await route.fulfill({ response: await route.fetch(), headers })
           }),
       ],
+      [
+        'a blocker answers with an empty script',
+        (page: Page) => page.route(blocked.script, (route) => route.fulfill({ contentType: 'text/javascript' })),
+      ],
+      [
+        'the page has none, seconds after it was loaded',
+        (page: Page) =>
+          page.route(`**${blocked.path}`, async (route) => {
+            const response = await route.fetch()
+            const body = (await response.text()).replace(/<script [^>]*src=[^>]*><\/script>/g, '')
+            await route.fulfill({ response, body })
+          }),
+      ],
     ])(`buys nothing for ${name} whose script the page could not load, and says so: %s`, async (_, block) => {
       await at.guard({}, options)
       await at.newPage()
@@ -600,6 +613,34 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
         cost: 0,
       })
       expect(at.grant.challenges).toEqual([])
+    })
+
+    test(`does not say that of ${name} whose script the page inserts late, and which is on its way for seconds`, async () => {
+      let arrive = () => {}
+      const arrived = new Promise<void>((resolve) => (arrive = resolve))
+      await at.guard({}, options)
+      await at.newPage()
+      await at.page.route(blocked.script, async (route) => {
+        await arrived
+        await route.continue()
+      })
+      await at.page.goto(`${at.site.url}/nothing`)
+      await at.page.evaluate(async (path) => {
+        const parsed = new DOMParser().parseFromString(await (await fetch(path)).text(), 'text/html')
+        document.body.append(...parsed.body.childNodes, ...parsed.querySelectorAll('script'))
+        // Scripts that were parsed elsewhere do not run.
+        for (const inert of document.body.querySelectorAll('script')) {
+          const script = document.createElement('script')
+          for (const { name, value } of inert.attributes) script.setAttribute(name, value)
+          script.textContent = inert.textContent
+          inert.replaceWith(script)
+        }
+      }, blocked.path)
+      await at.page.waitForFunction('Date.now() - performance.timing.loadEventEnd > 3_200')
+      expect((await at.find())[0]?.blocked).toBe(undefined)
+      arrive()
+      await at.due()
+      expect((await at.find())[0]?.blocked).toBe(undefined)
     })
   }
 

@@ -3,6 +3,7 @@ import type { PageContext, PageFamily, WidgetView } from './family.js'
 import { type List, list, push, pushBounded, remove } from './primordials.js'
 import type { ProofOfWorkFacts, ProofOfWorkProgress } from './protocol.js'
 import { own, read } from './safe-read.js'
+import { slice } from './text.js'
 
 type State = Exclude<ProofOfWorkProgress['state'], 'started'>
 
@@ -34,6 +35,7 @@ interface ProofOfWorkKind {
 }
 
 const MAX_FOUND = 1_000
+const MAX_REASON_LENGTH = 200
 
 /** A family whose widgets are only read, and started as a page would start them. */
 export function proofOfWork(kind: ProofOfWorkKind): PageFamily {
@@ -76,7 +78,7 @@ function createView(context: PageContext, kind: ProofOfWorkKind, element: Elemen
     proofOfWork(start) {
       const isIdle = state === 'idle' || state === 'failed'
       if (start && isIdle && startWork(context, kind, element)) return { state: 'started', token: '', reason: '' }
-      return { state, token, reason: reason ?? failureOf(element) }
+      return { state, token, reason: slice(context.p, reason ?? failureOf(element), 0, MAX_REASON_LENGTH) }
     },
     // Nothing is ever injected: the answer is the widget's own.
     inject: () => 'answered',

@@ -187,7 +187,7 @@ export type ProofOfWorkFacts = {
 }
 
 /** The progress of a proof-of-work widget. */
-export interface ProofOfWorkProgress {
+export type ProofOfWorkProgress = {
   /** `started`: by this call. `needs-code`: a person has to read a code from a picture. */
   readonly state: 'idle' | 'started' | 'working' | 'failed' | 'needs-code' | 'answered'
   /** The widget's answer; empty while there is none. */

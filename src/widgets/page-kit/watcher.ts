@@ -31,6 +31,12 @@ export interface Main extends PageApi {
   undo(): void
 }
 
+/** How the loading of a script ended: `load` or `error`. */
+export interface ScriptEvent {
+  readonly type: string
+  readonly target: Element
+}
+
 /** What is kept in a window, from before the page's own scripts until `undo`. */
 export interface Observer extends PageEntry<Main> {
   readonly p: Primordials
@@ -44,8 +50,8 @@ export interface Observer extends PageEntry<Main> {
   origin: string
   /** The document that is observed: a window may outlive its first, empty one. */
   document: Document
-  /** Scripts that could not be loaded. */
-  readonly failedScripts: List<Element>
+  /** Scripts that have run, and those that could not be loaded, of the elements of this window. */
+  readonly scriptEvents: List<ScriptEvent>
   /** Starts, or starts again for another document of the same window. */
   begin(holdMs?: number): void
   watchAll(): void

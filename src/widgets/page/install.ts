@@ -38,7 +38,7 @@ function create(): Observer {
     over: false,
     origin,
     document,
-    failedScripts: list(),
+    scriptEvents: list(),
     begin(holdMs) {
       observer.holdMs = holdMs ?? observer.holdMs
       if (observer.document !== document) {
@@ -101,8 +101,8 @@ function create(): Observer {
       p.apply(p.setTimeout, window, [look])
       p.apply(p.setTimeout, window, [look, 50])
     } else if (script?.localName === 'script') {
-      if (type === 'load') check(script)
-      else pushBounded(observer.failedScripts, script)
+      pushBounded(observer.scriptEvents, { type, target: script })
+      check(script)
     }
     observer.onChange?.()
   }

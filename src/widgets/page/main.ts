@@ -1,11 +1,11 @@
 // The core script: finds widgets and injects solutions, by the families that are added to it. It is evaluated with the
 // first call that needs it, and takes the built-ins that the init script has saved.
-import { isBlocked, isWithheld } from '../page-kit/blocked.js'
+import { scriptState } from '../page-kit/blocked.js'
 import { createDom, type Dom } from '../page-kit/dom.js'
 import { cancelTimers, runLater } from '../page-kit/expiry.js'
 import type { PageContext, PageFamily, WidgetView } from '../page-kit/family.js'
 import type { LateDrawing } from '../page-kit/late-drawing.js'
-import { bare, includes, type List, list, push, pushBounded, remove } from '../page-kit/primordials.js'
+import { bare, find, includes, type List, list, push, pushBounded, remove } from '../page-kit/primordials.js'
 import type {
   FindReply,
   FindRequest,
@@ -53,7 +53,7 @@ interface KnownWidget {
   readonly id: string
   /** Counts the widgets, in the order in which they were first found. */
   readonly number: number
-  readonly family: PageFamily
+  readonly family: string
   view: WidgetView
   /** The answer and the vendor's id that it had when it was last found. */
   answer?: string | undefined
@@ -72,10 +72,9 @@ interface KnownWidget {
 const MAX_STRING_LENGTH = 4_200
 /** The answer of a proof of work contains its challenge, and is longer than other tokens. */
 const MAX_TOKEN_LENGTH = 20_000
-const MAX_REASON_LENGTH = 200
 const MAX_KNOWN = 1_000
-/** How many random numbers are drawn at a time, at most. */
-const CHUNK = 1_024
+/** How many random numbers are drawn at a time. */
+const CHUNK = 256
 const SECRET_LENGTH = 16
 const DOC_LENGTH = 3
 
@@ -98,7 +97,7 @@ function createMain(observer: Observer): ExtensibleMain {
   let changes: ChangeWaiter | undefined
   let late: LateDrawing | undefined
 
-  const idOf = (family: PageFamily, view: WidgetView): KnownWidget => {
+  const idOf = (family: string, view: WidgetView): KnownWidget => {
     for (let index = known.size - 1; index >= 0; index--) {
       const entry = known[index] as KnownWidget
       if (entry.family === family && entry.view.same(view)) {
@@ -146,11 +145,6 @@ function createMain(observer: Observer): ExtensibleMain {
     return copied === true && entry.ownId === undefined
   }
 
-  const nameOf = (family: PageFamily): string => {
-    for (const name in families) if (families[name] === family) return name
-    return ''
-  }
-
   /** A family's widgets. Where the page makes the scan throw there are none, which is reported. */
   const scan = (family: PageFamily, max: number) => {
     try {
@@ -160,18 +154,17 @@ function createMain(observer: Observer): ExtensibleMain {
     }
   }
 
+  const knownAs = (id: string) => find(known, (one) => one.id === id)
+
   /** The widget as it is now, or why it cannot be found. */
   const locate = (id: string): { entry: KnownWidget; view: WidgetView } | { error: PageResult } => {
     if (p.apply(p.indexOf, id, [`${doc}-`]) !== 0) return { error: 'page-gone' }
-    for (let index = 0; index < known.size; index++) {
-      const entry = known[index] as KnownWidget
-      if (entry.id !== id) continue
+    const entry = knownAs(id)
+    if (entry) {
       dom.refresh()
-      const { views } = scan(entry.family, MAX_KNOWN)
-      for (let at = 0; at < views.size; at++) {
-        const view = views[at] as WidgetView
-        if (view.same(entry.view)) return { entry, view }
-      }
+      const { views } = scan(families[entry.family] as PageFamily, MAX_KNOWN)
+      const view = find(views, (one) => one.same(entry.view))
+      if (view) return { entry, view }
     }
     return { error: 'widget-gone' }
   }
@@ -194,11 +187,9 @@ function createMain(observer: Observer): ExtensibleMain {
   const randomNumbers = (length: number): List<number> => {
     const numbers = list<number>()
     while (numbers.size < length) {
-      const left = length - numbers.size
-      const many = left < CHUNK ? left : CHUNK
-      const chunk = new Numbers(many)
+      const chunk = new Numbers(CHUNK)
       crypto.getRandomValues(chunk)
-      for (let index = 0; index < many; index++) push(numbers, chunk[index] as number)
+      for (let index = 0; index < CHUNK && numbers.size < length; index++) push(numbers, chunk[index] as number)
     }
     return numbers
   }
@@ -297,20 +288,18 @@ function createMain(observer: Observer): ExtensibleMain {
         const scanned = scan(family, max - found)
         omitted += scanned.omitted
         if (scanned.failed) widgets += `${widgets && ','}${json(p, { family: name, failed: true }, 100)}`
-        const script = scanned.views.size > 0 ? family.script : undefined
-        const isWithoutScript = !!script && isBlocked(context, script)
-        const isUndrawable = !!script && isWithheld(context, script)
+        const state = scanned.views.size > 0 && family.script && scriptState(context, family.script)
         for (let at = 0; at < scanned.views.size; at++, found++) {
           const view = scanned.views[at] as WidgetView
-          if (isUndrawable && view.drawn === false) {
+          if (view.drawn === false && state === 'withheld') {
             addSitekey(factsOf(view))
             continue
           }
-          const entry = idOf(family, view)
+          const entry = idOf(name, view)
           // Two views of one widget, which nothing distinguishes.
           if (includes(listed, entry)) continue
           push(listed, entry)
-          if (isWithoutScript) push(blocked, entry)
+          if (!view.drawn && state === 'blocked') push(blocked, entry)
         }
       }
       for (let index = 0; index < listed.size; index++) {
@@ -327,7 +316,7 @@ function createMain(observer: Observer): ExtensibleMain {
         addSitekey(facts)
         const head = {
           id,
-          family: nameOf(family),
+          family,
           expired: !!entry.expired,
           blocked: includes(blocked, entry) || view.blocked === true,
           copy: isCopy(entry, since),
@@ -386,32 +375,19 @@ function createMain(observer: Observer): ExtensibleMain {
       return answer(result)
     },
     notifyPage(id) {
-      for (let index = 0; index < known.size; index++) {
-        const entry = known[index] as KnownWidget
-        if (entry.id !== id || !entry.last) continue
-        const result = notify(entry)
-        return result ? json(p, { result } satisfies NotifyReply, 100) : answer('page-gone')
-      }
-      return answer('page-gone')
+      const entry = knownAs(id)
+      const result = entry?.last && notify(entry)
+      return result ? json(p, { result } satisfies NotifyReply, 100) : answer('page-gone')
     },
     release(id) {
-      for (let index = 0; index < known.size; index++) {
-        const entry = known[index] as KnownWidget
-        if (entry.id === id) entry.view.release()
-      }
+      knownAs(id)?.view.release()
       return answer('ok')
     },
     proofOfWork(id, start) {
       const at = locate(id)
       if ('error' in at) return answer(at.error)
       const idle: ProofOfWorkProgress = { state: 'failed', token: '', reason: '' }
-      const { state, token, reason } = at.view.proofOfWork?.(start) ?? idle
-      const clipped = {
-        state,
-        token,
-        reason: p.apply(p.slice, reason, [0, MAX_REASON_LENGTH]),
-      } satisfies ProofOfWorkProgress
-      return json(p, clipped, MAX_TOKEN_LENGTH)
+      return json(p, at.view.proofOfWork?.(start) ?? idle, MAX_TOKEN_LENGTH)
     },
     seesFrame: (element) => dom.seen(element, element),
     wait(ticket, request, ms) {

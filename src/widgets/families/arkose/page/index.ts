@@ -1,4 +1,4 @@
-import { isBlocked } from '../../../page-kit/blocked.js'
+import { scriptState } from '../../../page-kit/blocked.js'
 import { eitherNotified, invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
 import { hideChallenge } from '../../../page-kit/challenge-popup.js'
 import { runLater } from '../../../page-kit/expiry.js'
@@ -10,7 +10,7 @@ import {
   type WidgetView,
 } from '../../../page-kit/family.js'
 import { addField, addFields, ownForm, valueIn } from '../../../page-kit/fields.js'
-import { includes, type List, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
+import { find, includes, type List, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { text } from '../../../page-kit/text.js'
@@ -108,9 +108,9 @@ function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget
   }
 
   function isWithoutScript(): boolean {
-    const { failedScripts } = context.observer
     if (enforcement) return false
-    return script ? includes(failedScripts, script) : box !== undefined && isBlocked(context, BOX_SCRIPT)
+    if (!script) return box !== undefined && scriptState(context, BOX_SCRIPT) === 'blocked'
+    return !!find(context.observer.scriptEvents, ({ type, target }) => target === script && type === 'error')
   }
 
   function isAnswered(): boolean {

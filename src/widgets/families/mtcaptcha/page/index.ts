@@ -23,7 +23,7 @@ interface MtcaptchaView extends WidgetView {
  * @see https://docs.mtcaptcha.com/dev-guide
  */
 export const mtcaptcha: PageFamily = {
-  script: { globals: ['mtcaptcha'], addresses: ['/mtcv1/', 'mtcaptcha'] },
+  script: { globals: ['mtcaptcha'], addresses: ['/mtcv1/', 'mtcaptcha.'] },
   scan(context, max) {
     const scan = scanFrame(context, max)
     return viewsOf(scan, (widget) => createView(context, scan, widget))
