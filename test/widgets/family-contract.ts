@@ -54,8 +54,11 @@ export interface FamilyContract {
   readonly named?: { readonly path: string; readonly callback: string }
   /** A page with a form, and the name of the field that the page has as well, with a value of before. */
   readonly restored?: { readonly path: string; readonly field: string }
-  /** A page whose HTML shows the widget, and the script without which nothing would use an answer. */
-  readonly blocked?: { readonly path: string; readonly script: string }
+  /**
+   * A page whose HTML shows the widget, and the script without which nothing would use an answer. `tag`: the element,
+   * where that script draws all such elements at once and none that comes later.
+   */
+  readonly blocked?: { readonly path: string; readonly script: string; readonly tag?: string }
   /**
    * A page with a form, and the element with the widget's field that the page copies once it is answered. `byObject`:
    * the vendor's object has the answer, wherever its drawing is. `sameId`: a drawing that replaces another one has
@@ -613,6 +616,19 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
         cost: 0,
       })
       expect(at.grant.challenges).toEqual([])
+    })
+
+    test.runIf(blocked.tag)(`buys no tag of ${name} that came after the vendor’s script had drawn all`, async () => {
+      await visitDue(blocked.path)
+      await at.page.evaluate((tag) => {
+        const late = document.querySelector(tag)?.cloneNode(false) as Element
+        late.removeAttribute('id')
+        document.body.append(late)
+      }, blocked.tag ?? '')
+      expect(await at.find()).toMatchObject([{ due: true }])
+      expect((await at.captcha.solve(at.page)).solved).toHaveLength(1)
+      expect(at.grant.challenges).toHaveLength(1)
+      await accepted()
     })
 
     test(`does not say that of ${name} whose script the page inserts late, and which is on its way for seconds`, async () => {

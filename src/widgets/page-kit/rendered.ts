@@ -115,7 +115,7 @@ function scanFrame(context: PageContext, vendor: RenderedVendor, max: number) {
   const isFirstScan = beginDrawings(own(context.p, window, vendor.api))
   const roots = dom.roots()
   for (let index = 0; index < roots.size; index++) {
-    const found = dom.all(roots[index] as Document, `.${vendor.className}[data-sitekey]`)
+    const found = dom.all(roots[index] as Document, tagsOf(vendor))
     for (let at = 0; at < found.length && at < MAX_FOUND; at++) {
       const element = found[at] as Element
       const drawn = isDrawn(context, vendor, element)
@@ -185,7 +185,7 @@ function scanFrame(context: PageContext, vendor: RenderedVendor, max: number) {
   /** Whether the vendor's script will never draw into the element. */
   function isUndrawn({ element, rendered }: RenderedWidget): boolean {
     if (!element || rendered) return false
-    return isLeftOver(context, element, vendor.api, vendor.addresses[0], vendor.explicit)
+    return isLeftOver(context, element, tagsOf(vendor), vendor.api, vendor.addresses[0], vendor.explicit)
   }
 
   /** Whether the page has emptied the element since the vendor's script drew into it. */
@@ -203,6 +203,10 @@ function isDrawn({ dom }: PageContext, vendor: RenderedVendor, element: Element)
   const fields = dom.inElement(element, fieldSelector(vendor))
   for (let index = 0; index < fields.length; index++) if (!includes(created, fields[index])) return true
   return false
+}
+
+function tagsOf({ className }: RenderedVendor): string {
+  return `.${className}[data-sitekey]`
 }
 
 function fieldSelector({ field }: RenderedVendor): string {

@@ -26,7 +26,7 @@ familyContract(at, {
   restored: { path: '/captchafox', field: 'cf-captcha-response' },
   early: { paths: ['/captchafox', '/captchafox/named'], script: '**/api.js*', field: FIELD },
   redrawn: { path: '/captchafox-redrawn', api: 'window.captchafox', token: 'captchafox.getResponse(widget)' },
-  blocked: { path: '/captchafox', script: '**/api.js*' },
+  blocked: { path: '/captchafox', script: '**/api.js*', tag: '.captchafox' },
   reloaded: {
     path: '/captchafox/named',
     again: scriptAnew('.captchafox', 'captchafox', 'api.js'),

@@ -40,7 +40,7 @@ familyContract(at, {
     field: FIELD,
     check: async (fields, tokens) => expect(fields).toEqual(tokens),
   },
-  blocked: { path: '/friendly/v1', script: '**/friendly-challenge/**' },
+  blocked: { path: '/friendly/v1', script: '**/friendly-challenge/**', tag: '.frc-captcha' },
   named: { path: '/friendly/v1/named', callback: 'answered' },
   watched: ['/friendly/v1/made', {}],
   openBefore: { paths: ['/friendly/v1/made'], token: 'calls.join()' },

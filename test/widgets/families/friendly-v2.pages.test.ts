@@ -23,7 +23,7 @@ const events = () => at.page.evaluate('events')
 familyContract(at, {
   restored: { path: '/friendly', field: 'frc-captcha-response' },
   early: { paths: ['/friendly'], script: '**/npm/**', field: FIELD, rendered: () => at.framed() },
-  blocked: { path: '/friendly', script: '**/npm/**' },
+  blocked: { path: '/friendly', script: '**/npm/**', tag: '.frc-captcha' },
   copied: { path: '/friendly', element: '.frc-captcha' },
   name: 'a Friendly Captcha v2',
   submit: SUBMIT,

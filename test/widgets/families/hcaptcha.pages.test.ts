@@ -51,7 +51,7 @@ familyContract(at, {
       expect(read).toEqual([fields[0], fields[2]])
     },
   },
-  blocked: { path: '/hcaptcha', script: '**/api.js*' },
+  blocked: { path: '/hcaptcha', script: '**/api.js*', tag: '.h-captcha' },
   named: { path: '/hcaptcha/named', callback: 'answered' },
   watched: ['/hcaptcha/explicit', {}],
   openBefore: {

@@ -53,7 +53,7 @@ familyContract(at, {
       expect(await at.page.evaluate(ask)).toEqual([fields[0], null, fields[2]])
     },
   },
-  blocked: { path: '/mtcaptcha', script: '**/mtcaptcha*.js*' },
+  blocked: { path: '/mtcaptcha', script: '**/mtcaptcha*.js*', tag: '.mtcaptcha' },
   named: { path: '/mtcaptcha/named', callback: 'keep' },
   watched: ['/mtcaptcha/named', {}],
   openBefore: { paths: ['/mtcaptcha/named'], token: 'mtcaptcha.getVerifiedToken()' },

@@ -72,7 +72,7 @@ familyContract(at, {
     token: 'grecaptcha.getResponse(widget)',
     field: 'textarea',
   },
-  blocked: { path: '/login', script: '**/api.js*' },
+  blocked: { path: '/login', script: '**/api.js*', tag: '.g-recaptcha' },
   copied: { path: '/named', element: '.g-recaptcha' },
   name: 'a reCAPTCHA',
   submit: SUBMIT,

@@ -53,7 +53,7 @@ familyContract(at, {
       expect(await at.page.evaluate('turnstile.isExpired(widget)')).toBe(false)
     },
   },
-  blocked: { path: '/turnstile', script: '**/api.js*' },
+  blocked: { path: '/turnstile', script: '**/api.js*', tag: '.cf-turnstile' },
   named: { path: '/turnstile/named', callback: 'answered' },
   watched: ['/turnstile/explicit', { action: 'pay', cData: 'order-18' }],
   // The page's arguments are not known: the sitekey is in the URL of the widget's frame, the name is its field's.

@@ -23,7 +23,7 @@ familyContract(at, {
   restored: { path: '/yandex', field: 'smart-token' },
   early: { paths: ['/yandex', '/yandex/named'], script: '**/captcha.js*', field: FIELD },
   redrawn: { path: '/yandex-redrawn', api: 'window.smartCaptcha', token: 'smartCaptcha.getResponse(widget)' },
-  blocked: { path: '/yandex', script: '**/captcha.js*' },
+  blocked: { path: '/yandex', script: '**/captcha.js*', tag: '.smart-captcha' },
   reloaded: {
     path: '/yandex/named',
     again: scriptAnew('.smart-captcha', 'smartCaptcha', 'captcha.js'),

@@ -1,5 +1,5 @@
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
-import { list, push } from '../../../page-kit/primordials.js'
+import { find, keep, list, push } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { has, parameter, sourceOf, text, trimmed } from '../../../page-kit/text.js'
 
@@ -31,6 +31,11 @@ export function scanFrame(context: PageContext, max: number): FriendlyScan {
   for (let index = 0; index < roots.size; index++) scanRoot(roots[index] as Document)
   let defaultVersion: FriendlyWidget['version'] | undefined
   for (let index = 0; index < elements.size; index++) add(elements[index] as Element)
+  // The script draws all that it finds at once: what came later is left to the page.
+  const isDrawn = ({ handle, frame }: FriendlyWidget) => handle !== undefined || frame !== undefined
+  const isThere = own(p, window, 'friendlyChallenge') !== undefined || own(p, window, 'frcaptcha') !== undefined
+  if (isThere && find(widgets, isDrawn))
+    keep(widgets, (one) => isDrawn(one) || dom.inElement(one.element, '*').length > 0)
   return { widgets, omitted }
 
   function scanRoot(root: Document): void {

@@ -148,7 +148,10 @@ export function scanFrame(context: PageContext, max: number): HcaptchaScan {
     // Without either, it was rendered into an element that has left the page.
     if (!element) return frame !== undefined
     if (!dom.isInDocument(element)) return false
-    return id !== undefined || frame !== undefined || !isLeftOver(context, element, 'hcaptcha', '/1/api.js')
+    if (id !== undefined || frame !== undefined) return true
+    // A button is bound, and holds nothing.
+    const tags = isButton(context, element) ? undefined : '.h-captcha[data-sitekey]'
+    return !isLeftOver(context, element, tags, 'hcaptcha', '/1/api.js')
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
-import { find, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
+import { find, includes, keep, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { parameter, text, trimmed } from '../../../page-kit/text.js'
 
@@ -47,12 +47,17 @@ export function scanFrame(context: PageContext, max: number): MtcaptchaScan {
       for (let at = 0; at < found.length && at < MAX_FOUND; at++) add({ element: found[at] as Element })
     }
   }
+  const queued = list<Element>()
   const queue = setting(context, 'renderQueue')
   for (let index = 0; index < MAX_QUEUED; index++) {
     const id = own(p, queue, `${index}`)
     const element = typeof id === 'string' ? dom.byId(id) : null
     if (element) add({ element, domId: id as string })
+    if (element) push(queued, element)
   }
+  // The script draws all that it finds at once: what came later is left to the page.
+  if (find(widgets, ({ frame }) => frame !== undefined))
+    keep(widgets, (one) => !!one.frame || includes(queued, one.element) || dom.inElement(one.element, '*').length > 0)
   return { widgets, omitted }
 
   function addFrame(frame: Element): void {

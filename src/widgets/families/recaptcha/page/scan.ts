@@ -266,12 +266,18 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
    * they were loaded with a v3 key, or have run and leave it to the page.
    */
   function isLeftOver({ element, anchor, n, params }: RecaptchaWidget): boolean {
-    if (!element || anchor || n !== undefined || params || scripts.implicit) return false
-    if ((!scripts.plain && !scripts.enterprise) || dom.inElement(element, 'iframe').length > 0) return false
+    if (!element || anchor || n !== undefined || params || dom.inElement(element, 'iframe').length > 0) return false
+    // The script draws all that it finds at once: what came later is left to the page.
+    if (scripts.implicit) return !isButton(context, element) && !!findWidget(isDrawnTag)
+    if (!scripts.plain && !scripts.enterprise) return false
     if (!scripts.explicit) return true
     const api = own(p, window, 'grecaptcha')
     const render = own(p, own(p, api, 'enterprise'), 'render') ?? own(p, api, 'render')
     return typeof render === 'function'
+  }
+
+  function isDrawnTag({ element, anchor }: RecaptchaWidget): boolean {
+    return !!element && !!anchor && dom.attribute(element, 'data-sitekey') !== undefined
   }
 
   /** A widget that the page has rendered, or bound to a button, may be v3's: its action shows that. */

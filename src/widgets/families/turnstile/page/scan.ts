@@ -155,7 +155,7 @@ export function scanFrame(context: PageContext, max: number): TurnstileScan {
   function isRemoved({ id, element, frame }: TurnstileWidget): boolean {
     if (frame) return false
     if (!element) return id !== undefined
-    return id === undefined && isLeftOver(context, element, 'turnstile', '/turnstile/')
+    return id === undefined && isLeftOver(context, element, '.cf-turnstile[data-sitekey]', 'turnstile', '/turnstile/')
   }
 
   function findWidget(test: (widget: TurnstileWidget) => boolean): TurnstileWidget | undefined {
