@@ -20,7 +20,7 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
   const log = logOf<RecaptchaLog>(context.observer, 'recaptcha')
   const { renders, executes } = log
   const widgets = list<RecaptchaWidget>()
-  const scripts: RecaptchaScan['scripts'] = { enterprise: false, plain: false, implicit: false, explicit: false }
+  const scripts: RecaptchaScan['scripts'] = { plain: false, enterprise: false, implicit: false, explicit: false }
   const scoreKeys = list<string>()
   const frames = list<Frame>()
   const challenges = list<Frame>()
@@ -58,8 +58,8 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
       else scripts.plain = true
       scripts.host ??= hostOf(p, src)
       const render = parameter(p, src, 'render')
-      if (render === undefined || render === 'onload') scripts.implicit = true
-      else if (render === 'explicit') scripts.explicit = true
+      scripts.explicit ||= render === 'explicit'
+      scripts.implicit ||= render === undefined || render === 'onload'
       addScoreKey(render)
     }
     // The script element may be removed; the loader keeps its `render` parameters.
@@ -265,19 +265,13 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
    * Whether an element is one that the vendor's scripts do not draw by themselves, and that the page has not rendered:
    * they were loaded with a v3 key, or have run and leave it to the page.
    */
-  function isLeftOver({ element, anchor, n, params }: RecaptchaWidget): boolean {
+  function isLeftOver({ element, n, anchor, params }: RecaptchaWidget): boolean {
     if (!element || anchor || n !== undefined || params || dom.inElement(element, 'iframe').length > 0) return false
     // The script draws all that it finds at once: what came later is left to the page.
-    if (scripts.implicit) return !isButton(context, element) && !!findWidget(isDrawnTag)
-    if (!scripts.plain && !scripts.enterprise) return false
-    if (!scripts.explicit) return true
+    if (scripts.implicit) return frames.size > 0 && !isButton(context, element)
+    if (!scripts.explicit) return scripts.host !== undefined
     const api = own(p, window, 'grecaptcha')
-    const render = own(p, own(p, api, 'enterprise'), 'render') ?? own(p, api, 'render')
-    return typeof render === 'function'
-  }
-
-  function isDrawnTag({ element, anchor }: RecaptchaWidget): boolean {
-    return !!element && !!anchor && dom.attribute(element, 'data-sitekey') !== undefined
+    return typeof (own(p, own(p, api, 'enterprise'), 'render') ?? own(p, api, 'render')) === 'function'
   }
 
   /** A widget that the page has rendered, or bound to a button, may be v3's: its action shows that. */
