@@ -631,7 +631,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
       await accepted()
     })
 
-    test(`does not say that of ${name} whose script the page inserts late, and which is on its way for seconds`, async () => {
+    test(`does not say that of ${name} whose script is inserted late, and on its way for seconds`, async () => {
       let arrive = () => {}
       const arrived = new Promise<void>((resolve) => (arrive = resolve))
       await at.guard({}, options)

@@ -21,8 +21,8 @@ import type { UnnamedFrame } from './named-frames.js'
  *   as their vendor documents
  * - `auto-passed`: it was answered by itself within the grace
  * - `copy`: it is a copy of another widget, which its vendor's script does not know
- * - `script-blocked`: the page could not load its vendor's script, or that was empty, or the page has none: nothing would
- *   use the answer
+ * - `script-blocked`: the page could not load its vendor's script, or it was empty, or there is none: nothing would use
+ *   the answer
  * - `removed`: it was removed within the grace
  */
 export type SkipReason =
