@@ -119,9 +119,10 @@ function readTask(
   }
 }
 
+/** The task's proxy. What a client gives in another form, as CapSolver's one text, is returned as it is. */
 function readProxy(fields: Readonly<Record<string, string>>): string | undefined {
   const { proxyType, proxyAddress = '', proxyPort, proxyLogin, proxyPassword = '' } = fields
-  if (proxyType === undefined) return undefined
+  if (proxyType === undefined) return fields.proxy
   const login = proxyLogin ? `${encodeURIComponent(proxyLogin)}:${encodeURIComponent(proxyPassword)}@` : ''
   return `${proxyType}://${login}${proxyAddress.includes(':') ? `[${proxyAddress}]` : proxyAddress}:${proxyPort}`
 }

@@ -184,6 +184,12 @@ const ROWS: readonly Row[] = [
     sentence: /policy\.pageProxy/,
   },
   {
+    what: 'a proxy of the client as one value',
+    fields: { proxy: 'http:203.0.113.9:3128:user:pw' },
+    words: words('ERROR_BAD_PROXY', 110, { anticaptcha: ['ERROR_PROXY_CONNECT_REFUSED', 110] }),
+    sentence: /policy\.pageProxy/,
+  },
+  {
     what: 'a broker that drains',
     before: async ({ tasks }) => tasks.drain(0),
     words: slots,
@@ -250,6 +256,7 @@ async function ask(
     websiteURL: page,
     websiteKey: sitekey,
     ...proxyFields,
+    ...(proxy && proxytype === undefined && { proxy }),
   }
   return poll
     ? rig.json(`/${prefix}/getTaskResult`, { taskId: 1234567 }, options)
