@@ -55,8 +55,8 @@ export function scanFrame(context: PageContext, max: number): MtcaptchaScan {
     if (element) add({ element, domId: id as string })
     if (element) push(queued, element)
   }
-  // The script draws all that it finds at once: what came later is left to the page.
-  if (find(widgets, ({ frame }) => frame !== undefined))
+  // The script draws all that it finds of the class at once: what came later is left to the page.
+  if (find(widgets, ({ frame, element }) => !!frame && !!dom.closest(element, '.mtcaptcha')))
     keep(widgets, (one) => !!one.frame || includes(queued, one.element) || dom.inElement(one.element, '*').length > 0)
   return { widgets, omitted }
 
