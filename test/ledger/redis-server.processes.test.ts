@@ -72,7 +72,7 @@ it('openLedger shows what a budget in Redis has spent, with the clocks where the
     slots: { used: 0 },
     clocks: undefined,
   })
-  await ledger.close()
+  await reader.close()
   const ahead = await openLedger({ url, clock: { ...systemClock, now: () => now + 20 * 365 * 86_400_000 } })
   expect(await ahead.status('a')).toMatchObject({ day: { spent: 7 }, clocks: { ledger: expect.any(Date) } })
   await ahead.close()

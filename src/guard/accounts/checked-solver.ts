@@ -59,7 +59,8 @@ export function checkedSolver(solver: Solver): Solver {
       call: sync('threadsInfo', threadsInfo.call, isObject),
       read: sync('threadsInfo', threadsInfo.read, isResult),
     },
-  }
+    // Also those that a solver need not have: one that is not named here would be lost.
+  } satisfies { [K in keyof Required<Solver>]: Solver[K] }
 }
 
 function isAny(): boolean {
