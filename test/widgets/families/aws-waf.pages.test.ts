@@ -92,7 +92,8 @@ describe('solves a CAPTCHA of Amazon WAF so that the firewall accepts the token:
     // A token from before the page listed its domains.
     await at.page.evaluate('document.cookie = "aws-waf-token=of-another-time; path=/"')
     await at.captcha.solve(at.page)
-    expect(await cookies()).toMatchObject([{ domain: '.staging.localhost', path: '/' }])
+    // Another process of the browser stores what a page sets, and may not have done so yet.
+    await expect.poll(cookies).toMatchObject([{ domain: '.staging.localhost', path: '/' }])
     await at.page.click(SUBMIT)
     await at.welcomed()
   })
