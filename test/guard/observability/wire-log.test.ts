@@ -80,8 +80,8 @@ describe.each(MAKERS)('a wire log of %s', (_, as, make) => {
     const { text, log } = traced()
     expect(log.entries.length).toBeGreaterThanOrEqual(service.requests.length)
     expect(text.includes(service.key)).toBe(false)
-    // Answers to pictures and grids are too short to search everywhere: only the replies could contain them, and the ids
-    // of tasks may contain the same digits.
+    // Answers to pictures and grids are too short to search everywhere: only the replies could contain them. The ids of
+    // tasks there may contain the same digits.
     const ids = service.tasks.map(({ id }) => id)
     const replies = log.entries.map(({ response }) =>
       ids.reduce((reply, id) => reply.replaceAll(id, 'id'), response.content.text ?? ''),
