@@ -280,33 +280,42 @@ describe('archiveAudit', () => {
     for (const name of log.files.names) expect((await log.verify(name)).ok).toBe(true)
   })
 
-  it.each<[string, (bytes: Buffer) => Buffer]>([
-    ['forged', () => gzipSync('{"forged":true}\n')],
-    ['altered', (bytes) => gzipSync(bytes.toString().replace('"decision"', '"Decision"').replace('allowed', 'denied'))],
-    ['cut off', (bytes) => gzipSync(bytes.subarray(0, bytes.lastIndexOf('\n', bytes.length - 2) + 1))],
+  it.each<[string, (bytes: Buffer) => Buffer, number]>([
+    ['forged', () => gzipSync('{"forged":true}\n'), 1],
+    [
+      'altered',
+      (bytes) => gzipSync(bytes.toString().replace('"decision"', '"Decision"').replace('allowed', 'denied')),
+      2,
+    ],
+    ['cut off', (bytes) => gzipSync(bytes.subarray(0, bytes.lastIndexOf('\n', bytes.length - 2) + 1)), 4],
     [
       'longer',
       (bytes) => gzipSync(Buffer.concat([bytes, bytes.subarray(bytes.lastIndexOf('\n', bytes.length - 2) + 1)])),
+      5,
     ],
-    ['not compressed', (bytes) => bytes],
-    ['empty', () => Buffer.alloc(0)],
-  ])('the file counts while both are there: an archive beside it that is %s is named, and replaced', async (_, of) => {
-    const { heads, names } = await writeDays(1)
-    const path = join(dir, names[0] ?? '')
-    const bytes = readFileSync(path)
-    writeFileSync(`${path}.gz`, gzipSync(bytes))
-    expect((await verifyAudit(dir, { heads })).ok).toBe(true)
-    writeFileSync(`${path}.gz`, of(bytes))
-    for (const target of [dir, path]) {
-      expect(await verifyAudit(target, { heads })).toMatchObject({
-        ok: false,
-        firstBad: { file: names[0], problem: 'added', reason: expect.stringMatching(/^The compressed copy beside/) },
-      })
-    }
-    await archiveAudit(dir, { before: '2026-12-15', heads, now })
-    expect(gunzipSync(readFileSync(`${path}.gz`))).toEqual(bytes)
-    expect((await verifyAudit(dir, { heads })).ok).toBe(true)
-  })
+    ['not compressed', (bytes) => bytes, 0],
+    ['empty', () => Buffer.alloc(0), 0],
+  ])(
+    'the file counts while both are there: an archive beside it that is %s is named, and replaced',
+    async (_, of, line) => {
+      const { heads, names } = await writeDays(1)
+      const path = join(dir, names[0] ?? '')
+      const bytes = readFileSync(path)
+      writeFileSync(`${path}.gz`, gzipSync(bytes))
+      expect((await verifyAudit(dir, { heads })).ok).toBe(true)
+      writeFileSync(`${path}.gz`, of(bytes))
+      for (const target of [dir, path]) {
+        expect(await verifyAudit(target, { heads })).toMatchObject({
+          ok: false,
+          files: [{ ok: false }],
+          firstBad: { file: names[0], line, problem: 'added', reason: expect.stringMatching(/^The compressed copy/) },
+        })
+      }
+      await archiveAudit(dir, { before: '2026-12-15', heads, now })
+      expect(gunzipSync(readFileSync(`${path}.gz`))).toEqual(bytes)
+      expect((await verifyAudit(dir, { heads })).ok).toBe(true)
+    },
+  )
 
   it('any byte that is changed, cut off or added in an archive is a problem, and so is one that is gone', async () => {
     const { heads, names } = await writeDays(1)
