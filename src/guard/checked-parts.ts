@@ -24,7 +24,7 @@ import type {
   SettleResult,
   Usage,
 } from '../ledger/ledger.js'
-import { ledgerDown } from './errors.js'
+import { asLedgerError } from './errors.js'
 import { withLedgerTimeout } from './ledger-timeout.js'
 
 /** How long a call to the ledger may take: longer than a ledger of this package takes to give up. */
@@ -69,7 +69,7 @@ class CheckedLedger implements Ledger {
   async open(options?: OpenOptions): Promise<void> {
     const opening = promised(() => this.#ledger.open(options))
     await opened(opening, this.#clock, 'the ledger').catch((error) => {
-      throw error instanceof SolveguardError ? error : ledgerDown(error)
+      throw asLedgerError(error)
     })
   }
 

@@ -1,5 +1,4 @@
 import { type MaybePromise, promised } from '../base/async.js'
-import { SolveguardError } from '../base/errors.js'
 import { waitAtMost } from '../base/timeout.js'
 import { type Policy, zoneOf } from '../policy/schema.js'
 import { SigningKeys } from '../tokens/keys.js'
@@ -8,7 +7,7 @@ import { Gate } from './admission/gate.js'
 import { Advisor } from './advice/advisor.js'
 import { callbackReceiver } from './callbacks/receive.js'
 import { checkedLedger, checkedSink } from './checked-parts.js'
-import { asSolveguardError, ledgerDown } from './errors.js'
+import { asLedgerError, asSolveguardError } from './errors.js'
 import { RootGrant } from './guard.js'
 import { addHost } from './hosting.js'
 import { checkWhichLedger } from './keys/which-ledger.js'
@@ -43,7 +42,7 @@ export async function composeGuard(policy: Policy, parts: GuardParts): Promise<G
     const { head } = sink
     if (head) {
       await promised(() => ledger.saveHead(head)).catch((error) => {
-        throw error instanceof SolveguardError ? error : ledgerDown(error)
+        throw asLedgerError(error)
       })
     }
     await runtime.callbacks.open()

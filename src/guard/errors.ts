@@ -21,6 +21,11 @@ export function ledgerDown(error: unknown): DeniedError {
   )
 }
 
+/** The error of a call that asks the ledger: one that has a code stays as it is, and any other is the ledger's. */
+export function asLedgerError(error: unknown): SolveguardError {
+  return error instanceof SolveguardError ? error : ledgerDown(error)
+}
+
 /** The error of every call after the guard was closed. */
 export function closed(): SolveguardError {
   return new SolveguardError(

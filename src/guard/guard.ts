@@ -1,5 +1,5 @@
 import type { MaybePromise } from '../base/async.js'
-import { DeniedError, SolveguardError } from '../base/errors.js'
+import { DeniedError } from '../base/errors.js'
 import { freezeClass } from '../base/frozen.js'
 import type { NarrowingInput, Policy } from '../policy/schema.js'
 import { expiryOf, invalid } from '../tokens/claims.js'
@@ -7,7 +7,7 @@ import type { VerifiedToken } from '../tokens/verify.js'
 import { checkName } from './admission/names.js'
 import type { Advisor } from './advice/advisor.js'
 import type { Callbacks } from './callbacks/callbacks.js'
-import { closed, ledgerDown } from './errors.js'
+import { asLedgerError, closed, ledgerDown } from './errors.js'
 import { type GrantDeps, PolicyGrant } from './grant.js'
 import type { Events } from './observability/events.js'
 import type { BackgroundTasks } from './ports.js'
@@ -106,7 +106,7 @@ export class RootGrant extends PolicyGrant implements Guard {
     try {
       return await batchItems(this.#deps, checkName(name, 'name'))
     } catch (error) {
-      throw error instanceof SolveguardError ? error : ledgerDown(error)
+      throw asLedgerError(error)
     }
   }
 
@@ -191,7 +191,7 @@ export class RootGrant extends PolicyGrant implements Guard {
     try {
       await this.#deps.resume()
     } catch (error) {
-      throw error instanceof SolveguardError ? error : ledgerDown(error)
+      throw asLedgerError(error)
     }
   }
 

@@ -6,7 +6,7 @@ import { check } from '../../policy/schema.js'
 import type { Account } from '../accounts/account.js'
 import type { GrantContext } from '../admission/grant-context.js'
 import { balanceTransport, queryBalance } from '../balance/query.js'
-import { closed, ledgerDown } from '../errors.js'
+import { asLedgerError, closed } from '../errors.js'
 import type { KeyRegistry } from '../keys/registry.js'
 import type { GuardContext, KeyClock } from '../ports.js'
 import type { SharedTimings } from '../service/shared-timings.js'
@@ -70,7 +70,7 @@ export class Advisor {
       await this.#timings.load()
       return advise(await this.#situation(grant, status, queued, family))
     } catch (error) {
-      throw error instanceof SolveguardError ? error : ledgerDown(error)
+      throw asLedgerError(error)
     }
   }
 

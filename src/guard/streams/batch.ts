@@ -8,7 +8,7 @@ import { MAX_FACT_LENGTH } from '../../ledger/facts.js'
 import type { Fact } from '../../ledger/ledger.js'
 import { type Money, micros } from '../../policy/money.js'
 import { parseChallenge } from '../admission/parse-challenge.js'
-import { ledgerDown } from '../errors.js'
+import { asLedgerError } from '../errors.js'
 import type { GuardContext, Notifier } from '../ports.js'
 import type { SubmitObserver, SubmittedTask } from '../service/solver-task.js'
 import type { BatchItem } from '../types.js'
@@ -104,7 +104,7 @@ export class Batch {
       await this.#lock.acquire()
       for (const { name, item } of await itemsOf(this.#deps, this.#scope)) this.#known.set(name, item)
     } catch (error) {
-      throw error instanceof SolveguardError ? error : ledgerDown(error)
+      throw asLedgerError(error)
     }
     if (this.#known.size === 0) return
     for (const [index, challenge] of challenges.entries()) this.#check(challenge, index)
@@ -224,7 +224,7 @@ export class Batch {
     const confirming = this.#lock.confirm()
     if (!isPromise(confirming)) return
     return confirming.catch((error) => {
-      throw error instanceof SolveguardError ? error : ledgerDown(error)
+      throw asLedgerError(error)
     })
   }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { DenialLog } from '../../audit/denials.js'
-import { type Code, DeniedError, SolveguardError } from '../../base/errors.js'
+import { type Code, DeniedError } from '../../base/errors.js'
 import { MissLimit } from '../../base/miss-limit.js'
 import type { NewFact, PauseReason } from '../../ledger/ledger.js'
 import { durationMs } from '../../policy/duration.js'
@@ -12,7 +12,7 @@ import { signNewToken } from '../../tokens/issue.js'
 import type { SigningKeys } from '../../tokens/keys.js'
 import { tokenPolicy } from '../../tokens/policy.js'
 import { checkTimes, type VerifiedToken, verifyToken } from '../../tokens/verify.js'
-import { ledgerDown } from '../errors.js'
+import { asLedgerError } from '../errors.js'
 import type { Recorder } from '../observability/recorder.js'
 import type { GuardContext, KeyClock } from '../ports.js'
 import { linkBudgetId, revocationOf, stopValue } from '../spending/stops.js'
@@ -294,7 +294,7 @@ export class GuardTokens {
     try {
       return await call()
     } catch (error) {
-      throw error instanceof SolveguardError ? error : ledgerDown(error)
+      throw asLedgerError(error)
     }
   }
 }
